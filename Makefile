@@ -1,0 +1,41 @@
+# The whole of the work, in a few words: `make demo` shows it, `make test` proves it.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.PHONY: demo test test-long bench lint lock clean help
+
+help:            ## list these words
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/ready   ## start the gateway with simulated HIS, PACS, LIS and EMR and play the hospital's stories
+	$(BIN)/gateway demo $(ARGS)
+
+test: $(VENV)/ready   ## every test, on the embedded PostgreSQL or GATEWAY_TEST_DATABASE_URL
+	$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(VENV)/ready   ## the long forms: more seeds, more mutations
+	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+
+bench: $(VENV)/ready   ## requests per second and CPU per request, beside a bare Spyne service
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/ready   ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock:            ## resolve pyproject.toml again into requirements.lock (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra dev \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+# Built aside and renamed into place, so that an interrupted install is never taken for a finished one.
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:           ## remove what the above made
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache
