@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test test-long bench lint lock clean help
+.PHONY: demo test test-long bench lint messages lock clean help
 
 help:            ## list these words
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,6 +25,9 @@ lint: $(VENV)/ready   ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+messages: $(VENV)/ready   ## make the message classes again after a change of xsd/
+	$(BIN)/python -m gateway.messages.generate
 
 lock:            ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra dev \

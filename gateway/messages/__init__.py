@@ -1,0 +1,1 @@
+"""What partners send and receive, as Python values: one module per file of xsd/, made from it by generate.py."""
