@@ -1,0 +1,283 @@
+"""The site's settings: gateway.toml, partners/<name>/partner.toml and the environment, checked once at the start.
+
+Every key of gateway.toml can be given as GATEWAY_<KEY>, with two underscores between a table and its key
+(GATEWAY_SERVER__PORT); a secret may be put into a file that GATEWAY_<KEY>_FILE names. A bad value stops the start and
+the error names the key. The keys are described in docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import date, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.terms import RequisitionType, VisitType
+
+Identifier = Annotated[str, Field(pattern=r"^[!-~]{1,20}$")]
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the text names the file or variable, the key and what is expected, in one line."""
+
+
+class Strict(BaseModel):
+    """A part of the settings; an unknown key is an error, because it is nearly always a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Strict):
+    """The web server that partners call."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    workers: int = Field(default=2, ge=1, le=64)
+    threads: int = Field(default=64, ge=4, le=512)
+    request_seconds: float = Field(default=30, gt=0, le=300)
+    """For a whole request to arrive."""
+    head_seconds: float = Field(default=10, gt=0, le=60)
+    """For its HTTP head to arrive."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-Proto and X-Forwarded-Host are believed."""
+
+
+class Limits(Strict):
+    """How large a message may be (docs/specification/contract.md, "Size")."""
+
+    body_bytes: int = Field(default=2 * 1024 * 1024, ge=65536)
+    report_bytes: int = Field(default=20 * 1024 * 1024, ge=65536)
+    sync_seconds: float = Field(default=8, gt=0, le=60)
+    """For everything a caller waits for: connecting to partners and all their answers."""
+    key_image_bytes: int = Field(default=1024 * 1024, ge=1024)
+
+
+class ChargePointRule(Strict):
+    """When the items of a department are charged, for one kind of visit; the first rule that fits is taken."""
+
+    hospital_code: str | None = None
+    perform_dept: str | None = None
+    visit_type: VisitType | None = None
+    effective_from: date | None = None
+    charge_point: Literal["NURSE_SEND", "REGISTER", "NONE"]
+
+
+class Rules(Strict):
+    """The hospital's choices among the rules."""
+
+    unpaid: Literal["hold", "refuse"] = "hold"
+    """What becomes of a requisition without ReleaseEvent: kept as HELD, or answered REQ-402."""
+    charge_points: tuple[ChargePointRule, ...] = ()
+    receive_minutes: int = Field(default=10, ge=1)
+    """Within which a critical value is to be received."""
+    handle_minutes: int = Field(default=30, ge=1)
+    """Within which a critical value is to be handled."""
+    fallback_receiver: str = "DUTY"
+    """Who is told of a critical value without a known recipient."""
+    registration_asks_his: bool = False
+    """Whether REGISTER and CANCEL_REG also need a yes from HIS."""
+
+
+class Route(Strict):
+    """One line of the routing table: which partners must have an operation's messages."""
+
+    operation: str
+    hospital_code: str | None = None
+    requisition_type: RequisitionType | None = None
+    perform_dept: str | None = None
+    partners: tuple[Identifier, ...] = Field(min_length=1)
+
+
+class Partner(Strict):
+    """One partner: partners/<name>/partner.toml."""
+
+    name: Identifier
+    url: HttpUrl
+    dialect: Literal["canonical"] = "canonical"
+    soap_version: Literal["1.1", "1.2"] = "1.1"
+    client: Identifier | None = None
+    """The client name under which this system calls the gateway; the partner's own name when absent."""
+    our_code: Identifier = "GATEWAY"
+    """The SenderCode of the gateway at this partner."""
+    username: str | None = None
+    password: SecretStr | None = None
+    connect_seconds: float = Field(default=3, gt=0, le=60)
+    total_seconds: float = Field(default=20, gt=0, le=300)
+    concurrency: int = Field(default=4, ge=1, le=64)
+    critical_concurrency: int = Field(default=2, ge=1, le=16)
+    rate_per_second: float = Field(default=50, gt=0)
+    max_attempts: int = Field(default=12, ge=1)
+    registration_charges: bool = False
+    """Of a HIS: true when it charges by itself on a forwarded REGISTER; the gateway then sends no ChargeItem."""
+
+    @property
+    def client_name(self) -> str:
+        """The client name under which this partner calls the gateway."""
+        return self.client or self.name
+
+
+class _FileSecrets(PydanticBaseSettingsSource):
+    """Reads GATEWAY_<KEY>_FILE: the value of a key from a file, for passwords and keys."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"GATEWAY_{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as problem:
+            raise ConfigurationError(
+                f"GATEWAY_{field_name.upper()}_FILE names {path}, which cannot be read: {problem.strerror}."
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(None, name)[0] for name in ("database_url",)}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Everything a site can choose; frozen, read once."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    folder: Path
+    """The site's folder: gateway.toml, partners/, keys and the embedded database."""
+    public_url: HttpUrl | None = None
+    """The address partners reach, as the WSDL shows it; http://host:port of the server when absent."""
+    hospital_code: Annotated[str, Field(pattern=r"^[!-~]{1,22}$")]
+    """The hospital this gateway belongs to; a critical value without HospitalCode is taken as its own."""
+    other_hospital_codes: tuple[str, ...] = ()
+    """Further hospitals served; a message of any other hospital is refused."""
+    utc_offset: Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")] = "+08:00"
+    database_url: SecretStr | None = None
+    """A PostgreSQL, 14 or newer; the embedded one in the site's folder when absent."""
+    server: Server = Server()
+    limits: Limits = Limits()
+    rules: Rules = Rules()
+    delivery_workers: int = Field(default=1, ge=0, le=16)
+    """Delivery processes that `gateway serve` starts."""
+    routes: tuple[Route, ...] = ()
+    partners: tuple[Partner, ...] = ()
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql_only(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        plain = value.get_secret_value()
+        if not re.match(r"postgresql(\+psycopg)?://", plain):
+            raise ValueError("must be postgresql://user:password@host/database")
+        return SecretStr(re.sub(r"^postgresql://", "postgresql+psycopg://", plain))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, _FileSecrets(settings_cls), init_settings
+
+    @property
+    def zone(self) -> timezone:
+        """Hospital time: a fixed offset (docs/specification/contract.md, "Values")."""
+        hours, minutes = self.utc_offset[1:].split(":")
+        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        return timezone(-offset if self.utc_offset[0] == "-" else offset)
+
+    @property
+    def endpoint(self) -> str:
+        """The SOAP address partners call, without a slash at its end."""
+        base = str(self.public_url) if self.public_url else f"http://{self.server.host}:{self.server.port}"
+        return base.rstrip("/").removesuffix("/soap") + "/soap"
+
+    @property
+    def hospital_codes(self) -> frozenset[str]:
+        return frozenset({self.hospital_code, *self.other_hospital_codes})
+
+    @property
+    def key_file(self) -> Path:
+        """The keys that encrypt digest secrets; made by `gateway init`."""
+        return self.folder / "secret.key"
+
+    @property
+    def database_folder(self) -> Path:
+        """Where the embedded PostgreSQL lives."""
+        return self.folder / "database"
+
+    def partner(self, name: str) -> Partner:
+        """The partner of that name. Raises ConfigurationError when there is none."""
+        for partner in self.partners:
+            if partner.name == name:
+                return partner
+        known = ", ".join(p.name for p in self.partners) or "none"
+        raise ConfigurationError(f"There is no partner {name}; known are: {known}.")
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of the site in `folder`.
+
+    Raises ConfigurationError in one line that names the key, when anything is missing, unknown or out of range.
+    """
+    main = folder / "gateway.toml"
+    values = _read_toml(main)
+    values["partners"] = [_read_partner(path) for path in sorted(folder.glob("partners/*/partner.toml"))]
+    try:
+        settings = Settings(folder=folder.resolve(), **values)
+    except ValidationError as problem:
+        raise ConfigurationError(_one_line(main, problem)) from None
+    _check_routes(settings)
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} does not exist: make one with `gateway init --folder {path.parent}`."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path} cannot be read: {problem}.") from None
+
+
+def _read_partner(path: Path) -> Partner:
+    values = _read_toml(path)
+    secret_file = values.pop("password_file", None)
+    if secret_file is not None:
+        try:
+            values["password"] = (path.parent / secret_file).read_text(encoding="utf-8").strip()
+        except OSError as problem:
+            raise ConfigurationError(f"{path}: password_file cannot be read: {problem.strerror}.") from None
+    try:
+        return Partner(name=path.parent.name, **values)
+    except (ValidationError, TypeError) as problem:
+        if isinstance(problem, TypeError):
+            raise ConfigurationError(f"{path}: name is given by the folder, leave it out.") from None
+        raise ConfigurationError(_one_line(path, problem)) from None
+
+
+def _one_line(path: Path, problem: ValidationError) -> str:
+    """The first thing wrong, without the value: it may be a password."""
+    first = problem.errors(include_input=False, include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" ({problem.error_count() - 1} more)" if problem.error_count() > 1 else ""
+    return f"{path}: {key}: {first['msg']}{more}."
+
+
+def _check_routes(settings: Settings) -> None:
+    names = {partner.name for partner in settings.partners}
+    for number, route in enumerate(settings.routes, 1):
+        for name in route.partners:
+            if name not in names:
+                raise ConfigurationError(
+                    f"{settings.folder / 'gateway.toml'}: routes[{number}] names the partner {name}, "
+                    f"but {settings.folder / 'partners' / name / 'partner.toml'} does not exist."
+                )

@@ -1,0 +1,102 @@
+"""What has to reach a partner: one row per message and partner, the record of truth of its way, and every attempt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.model.base import Base
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "QUEUED"
+    """Waits for its turn or its next attempt."""
+    SENDING = "SENDING"
+    """Is being sent; after a crash its outcome is unknown."""
+    DELIVERED = "DELIVERED"
+    """The partner said yes."""
+    REFUSED = "REFUSED"
+    """The partner said no by a rule of its own; final, nothing to repeat."""
+    UNKNOWN = "UNKNOWN"
+    """Was sent and not answered; money is then queried, never guessed."""
+    DEAD = "DEAD"
+    """Attempts are used up or the partner's fault is permanent: an operator retries or discards it."""
+    DISCARDED = "DISCARDED"
+    """Given up by an operator, or overtaken by a cancellation before it left."""
+
+
+UNFINISHED = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.DEAD)
+"""States in which a delivery holds back the later ones of its lock."""
+
+
+class Lane(StrEnum):
+    """The queue of a partner a delivery waits in."""
+
+    NORMAL = "normal"
+    CRITICAL = "critical"
+
+
+class Delivery(Base):
+    """One message for one partner. Its id is the MessageId at that partner, the same on every attempt."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index(
+            "ix_delivery_unfinished",
+            "lock",
+            "id",
+            postgresql_where=text("state NOT IN ('DELIVERED', 'REFUSED', 'DISCARDED')"),
+        ),
+        Index("ix_delivery_partner_state", "partner", "state"),
+        Index("ix_delivery_txn_no", "txn_no"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=False), primary_key=True)
+    partner: Mapped[str]
+    operation: Mapped[str]
+    lane: Mapped[str]
+    lock: Mapped[str]
+    """partner, hospital, branch and key: deliveries of one lock leave in the order of their ids."""
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    txn_no: Mapped[str]
+    hospital_code: Mapped[str]
+    origin_sender_code: Mapped[str]
+    origin_message_id: Mapped[str]
+    subject: Mapped[str]
+    """The requisition, visit or critical value it is about, for lists; never a patient's name."""
+    request: Mapped[str]
+    """The children of the Request element as XML."""
+    created_at: Mapped[datetime]
+    job_id: Mapped[int | None] = mapped_column(BigInteger)
+    next_attempt_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    last_code: Mapped[str | None]
+    """ResultCode of the partner, or the kind of failure of the last attempt."""
+    answer: Mapped[str | None]
+    """The children of the partner's Response element as XML, once it answered."""
+
+    @property
+    def message_id(self) -> str:
+        """The MessageId under which the partner sees it."""
+        return f"GW-{self.id}"
+
+
+class DeliveryAttempt(Base):
+    """One try to deliver: when, how long, and what came of it."""
+
+    __tablename__ = "delivery_attempt"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
+    started_at: Mapped[datetime]
+    milliseconds: Mapped[int]
+    outcome: Mapped[str]
+    """ANSWERED, NOT_SENT, UNKNOWN or FAULT."""
+    code: Mapped[str | None]

@@ -1,0 +1,1 @@
+"""What the gateway does with a message that is well-formed and allowed: one module per operation."""

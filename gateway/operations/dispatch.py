@@ -1,0 +1,126 @@
+"""What an operation needs from the delivery side, said without knowing it: routes, queues and a question at once.
+
+gateway/delivery implements `Dispatch`, gateway/bootstrap hands it over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from gateway.terms import RequisitionType
+
+
+class Outcome(StrEnum):
+    """How an attempt to reach a partner ended."""
+
+    ANSWERED = "ANSWERED"
+    """With a response that keeps to the contract; its Result says yes or no."""
+    NOT_SENT = "NOT_SENT"
+    """The request certainly did not reach the partner: no connection, or refused before it was read (HTTP 503)."""
+    UNKNOWN = "UNKNOWN"
+    """The request may have been carried out: time-out, lost or unreadable answer, server fault."""
+    FAULT = "FAULT"
+    """The partner says that the message itself is wrong (Client fault): repeating it cannot help."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerAnswer:
+    """What came of one attempt."""
+
+    outcome: Outcome
+    code: str
+    """ResultCode if it answered, else the kind of failure, such as CONNECT, TIMEOUT, HTTP-500, FAULT."""
+    response: Any = None
+    """The response dataclass if it answered."""
+    text: str = ""
+    """ResultText of the partner, for its refusal; never kept in a log."""
+
+    @property
+    def is_yes(self) -> bool:
+        return self.outcome is Outcome.ANSWERED and self.code == "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a forwarded message comes from."""
+
+    txn_no: str
+    hospital_code: str
+    branch_code: str
+    sender_code: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A message for one partner."""
+
+    partner: str
+    operation: str
+    request: Any
+    """The request dataclass; its Header is rewritten for the partner when it leaves."""
+    key: str
+    """What keeps order: RequisitionNo, VisitNo or CriticalId with its sender (docs/specification/delivery.md)."""
+    origin: Origin
+    urgent: bool = False
+
+
+class Dispatch(Protocol):
+    """The delivery side, as operations see it."""
+
+    def partners_for(
+        self,
+        operation: str,
+        *,
+        hospital_code: str,
+        requisition_type: RequisitionType | None = None,
+        perform_dept: str | None = None,
+    ) -> tuple[str, ...]:
+        """The partners that must have such a message, by the routing table; () when no line fits."""
+        ...
+
+    def client_of(self, partner: str) -> str:
+        """The client name under which a partner calls the gateway."""
+        ...
+
+    def partner_of(self, client: str) -> str | None:
+        """The partner that calls the gateway under this client name, None when it only calls."""
+        ...
+
+    def charges_on_register(self, partner: str) -> bool:
+        """True when this HIS charges by itself on a forwarded REGISTER."""
+        ...
+
+    def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
+        """Store deliveries with their jobs in the caller's transaction: nothing leaves before it commits."""
+        ...
+
+    def ask(self, session: Session, forward: Forward, seconds: float, *, keep: bool) -> PartnerAnswer:
+        """Send at once and wait for the answer, within `seconds` over connecting and all reads.
+
+        Stores the delivery as SENDING and COMMITS the caller's transaction before it sends: no lock is held while a
+        partner thinks. The outcome is stored in a transaction of its own together with what the outcome hook of the
+        operation does, the same hook that runs when a queued delivery gets its answer; so what follows from an answer
+        is written once, wherever the answer came. When an earlier delivery of the same lock has not finished, nothing
+        is sent and the answer is NOT_SENT: order comes first.
+
+        keep=True: what was not answered goes on in the background under the same MessageId (NOT_SENT is queued; an
+        UNKNOWN outcome of money is first queried at the partner, other messages are sent again).
+        keep=False: it ends here, whatever came of it.
+        """
+        ...
+
+    def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
+        """Discard what is queued under a lock and has not been sent; False when something is being sent or was."""
+        ...
+
+
+class OutcomeHook(Protocol):
+    """What follows from a partner's answer, run in the transaction that stores the answer."""
+
+    def __call__(self, session: Session, forward: Forward, answer: PartnerAnswer) -> None: ...
