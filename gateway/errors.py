@@ -8,7 +8,7 @@ which, and the HTTP status of each, is docs/specification/answers-and-errors.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 
 class GatewayError(Exception):
@@ -130,8 +130,25 @@ class ServiceUnavailable(MessageFault):
 class RequestRefused(GatewayError):
     """业务规则不允许。 | A rule of the hospital does not allow this."""
 
-    parked: bool = False
-    """True when the gateway keeps the message and applies it if what it is about arrives in time."""
+    def __init__(
+        self,
+        detail_zh: str = "",
+        detail_en: str = "",
+        *,
+        path: str = "",
+        expected: str = "",
+        waits_for: str = "",
+        **answer: Any,
+    ) -> None:
+        """`waits_for`: what has to arrive so that the parked message is applied; `answer`: more fields of the response."""
+        super().__init__(detail_zh, detail_en, path=path, expected=expected)
+        self.waits_for = waits_for
+        self.answer = answer
+
+    @property
+    def parked(self) -> bool:
+        """True when the gateway keeps the message and applies it if what it is about arrives in time."""
+        return bool(self.waits_for)
 
 
 class MessageConflict(RequestRefused):
@@ -425,7 +442,6 @@ class AcknowledgedBeforePush(RequestRefused):
 
     code = "CRV-413"
     retryable = True
-    parked = True
 
 
 class CriticalValueAmbiguous(RequestRefused):

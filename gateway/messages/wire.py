@@ -60,6 +60,10 @@ class Wire:
         for name in self._classes:
             self._compile(name)
 
+    def class_of(self, type_name: str) -> type:
+        """The dataclass of a message type."""
+        return self._classes[type_name]
+
     def read(self, type_name: str, element: etree._Element) -> Any:
         """The dataclass of a Request or Response element that has passed the XSD.
 

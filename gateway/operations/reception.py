@@ -1,0 +1,265 @@
+"""Takes a checked message through the rules: recognises repetitions, runs its operation, keeps what came of it.
+
+Whatever the outcome, one transaction holds journal entry, key, entities, deliveries and audit entry. Two identical
+messages that race on several processes have one effect, because the key is a primary key: the loser of the race starts
+again and finds the winner's answer (docs/specification/idempotency.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from lxml import etree
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from gateway.contract import NAMESPACE, Contract, Operation
+from gateway.errors import MessageConflict, NotAllowed, RequestRefused, ServiceUnavailable
+from gateway.messages.wire import Wire
+from gateway.model.journal import JournalEntry, MessageKey, ParkedMessage
+from gateway.operations.dispatch import Dispatch
+from gateway.operations.unit import Received, Site, Unit, new_txn_no
+from gateway.store import insert_rows
+
+Handler = Callable[[Any, Unit], Any]
+"""An operation: the request dataclass and its unit of work in, the response dataclass out; raises RequestRefused."""
+
+READS = frozenset({"GetMedicalRecord", "QueryRequisition", "QueryTransaction"})
+"""Operations without effect: a repetition is read again, so they store no key."""
+
+NOT_STORED = frozenset({"402", "404", "413", "422", "423", "429", "503", "504"})
+"""Refusals without effect whose cause may go away: the same MessageId is decided again."""
+
+RACES = 5
+"""How often a message that lost a race starts again before the gateway calls itself unavailable."""
+
+PARKED_FOR = timedelta(minutes=10)
+ACKNOWLEDGEMENT_PARKED_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class _ParkedCaller:
+    """The sender of a parked message; its rights were checked when the message came."""
+
+    name: str
+
+    def may(self, right: str) -> bool:
+        return True
+
+
+class Reception:
+    """The one entry for every operation; safe for any number of threads."""
+
+    def __init__(
+        self,
+        *,
+        sessions: sessionmaker[Session],
+        contract: Contract,
+        wire: Wire,
+        site: Site,
+        dispatch: Dispatch,
+        handlers: Mapping[str, Handler],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._sessions = sessions
+        self._wire = wire
+        self._site = site
+        self._dispatch = dispatch
+        self._handlers = handlers
+        self._clock = clock
+        self._operations: Mapping[str, Operation] = {o.name: o for o in contract.operations}
+        self._response_types = {o.name: wire.class_of(o.response_type) for o in contract.operations}
+
+    def receive(self, received: Received) -> Any:
+        """The response to a message.
+
+        Raises NotAllowed for a foreign SenderCode or hospital, ServiceUnavailable when nothing can be stored. A refusal
+        by a rule is a response.
+        """
+        self._check_sender(received)
+        content_hash = "" if received.operation in READS else self.content_hash(received.request)
+        for _ in range(RACES):
+            try:
+                return self._once(received, content_hash)
+            except IntegrityError:
+                continue
+            except (OperationalError, InterfaceError, PoolTimeout) as problem:
+                if getattr(getattr(problem, "orig", None), "sqlstate", None) in ("40001", "40P01"):
+                    continue
+                raise ServiceUnavailable() from None
+            except DBAPIError as problem:
+                if problem.connection_invalidated:
+                    raise ServiceUnavailable() from None
+                raise
+        raise ServiceUnavailable()
+
+    def content_hash(self, request: Any) -> str:
+        """Equal for equal content, whatever the client stamps anew on a retry."""
+        header = request.header
+        stable = replace(header, operator_code=None, operator_name=None, version=None)
+        if header.sent_at is not None:
+            stable = replace(stable, sent_at=datetime.min.replace(year=2000, tzinfo=header.sent_at.tzinfo))
+        return hashlib.sha256(self._wire.write(replace(request, header=stable)).encode()).hexdigest()
+
+    def _check_sender(self, received: Received) -> None:
+        header = received.request.header
+        if header.sender_code != received.caller.name:
+            raise NotAllowed("SenderCode 与登录用户不一致。", "SenderCode differs from the user who authenticated.")
+        if header.hospital_code is not None and header.hospital_code not in self._site.hospital_codes:
+            raise NotAllowed("网关不服务于该 HospitalCode。", "This gateway does not serve that HospitalCode.")
+
+    def _once(self, received: Received, content_hash: str) -> Any:
+        with self._sessions() as session:
+            unit = Unit(
+                session=session,
+                received=received,
+                site=self._site,
+                dispatch=self._dispatch,
+                wire=self._wire,
+                hospital_code=received.request.header.hospital_code or self._site.hospital_code,
+                content_hash=content_hash,
+            )
+            known = None if received.operation in READS else self._known(session, received)
+            if known is not None and known.answer is not None and known.content_hash == content_hash:
+                return self._repeat(unit, known)
+            try:
+                if known is not None and known.content_hash != content_hash:
+                    raise MessageConflict()
+                response = self._handlers[received.operation](received.request, unit)
+            except RequestRefused as reason:
+                session.rollback()
+                response = self._refuse(unit, reason, known)
+            else:
+                self._keep(unit, response, known)
+            session.commit()
+        for what in unit.arrived:
+            self._apply_parked(what)
+        return response
+
+    def _known(self, session: Session, received: Received) -> MessageKey | None:
+        key = (received.caller.name, received.operation, received.request.header.message_id)
+        return session.get(MessageKey, key)
+
+    def _repeat(self, unit: Unit, known: MessageKey) -> Any:
+        """The first answer once more; the repetition itself is journalled."""
+        response = self._stored_answer(unit.received.operation, known.answer or "")
+        response = replace(response, result=replace(response.result, duplicate=True))
+        unit.subject, unit.detail = f"message {known.txn_no}", "duplicate"
+        insert_rows(
+            unit.session, [unit.journal_row(response.result.result_code), unit.audit_row(response.result.result_code)]
+        )
+        unit.session.commit()
+        return response
+
+    def _stored_answer(self, operation: str, answer: str) -> Any:
+        element = etree.fromstring(
+            f'<Response xmlns="{NAMESPACE}">{answer}</Response>', etree.XMLParser(huge_tree=True)
+        )
+        return self._wire.read(self._operations[operation].response_type, element)
+
+    def _keep(self, unit: Unit, response: Any, known: MessageKey | None) -> None:
+        """Store the answer with everything the operation wrote."""
+        code = response.result.result_code
+        answer = self._wire.write(response) if unit.is_final else None
+        if unit.has_asked:
+            self._complete(unit, code, answer)
+        else:
+            rows = [unit.journal_row(code)]
+            if unit.received.operation not in READS and known is None:
+                rows.append(unit.key_row(answer))
+            for model, values in rows:
+                unit.add(model, **values)
+        if known is not None and answer is not None:
+            known.answer = answer
+        audit, values = unit.audit_row(code)
+        unit.add(audit, **values)
+        unit.flush()
+
+    def _complete(self, unit: Unit, code: str, answer: str | None) -> None:
+        """The second transaction of a message that asked a partner."""
+        session = unit.session
+        session.execute(
+            update(JournalEntry)
+            .where(JournalEntry.txn_no == unit.txn_no)
+            .values(result_code=code, answered_at=self._clock())
+        )
+        session.execute(
+            update(MessageKey)
+            .where(
+                MessageKey.sender_code == unit.sender_code,
+                MessageKey.operation == unit.received.operation,
+                MessageKey.message_id == unit.message_id,
+            )
+            .values(answer=answer)
+        )
+
+    def _refuse(self, unit: Unit, reason: RequestRefused, known: MessageKey | None) -> Any:
+        """Store a refusal; nothing the operation wanted is kept."""
+        result = unit.refused(reason)
+        response = self._response_types[unit.received.operation](result=result, **reason.answer)
+        rows = [unit.journal_row(result.result_code), unit.audit_row(result.result_code)]
+        stored = result.result_code.rpartition("-")[2] not in NOT_STORED and result.result_code != MessageConflict.code
+        if unit.has_asked:
+            rows = rows[1:]
+            self._complete(unit, result.result_code, self._wire.write(response) if stored else None)
+        elif stored and known is None and unit.received.operation not in READS:
+            rows.append(unit.key_row(self._wire.write(response)))
+        insert_rows(unit.session, rows)
+        if reason.waits_for:
+            self._park(unit, reason.waits_for)
+        return response
+
+    # --- messages about something not yet known ---------------------------------------------------------------------
+
+    def _park(self, unit: Unit, waits_for: str) -> None:
+        """Keep a message until what it is about arrives; a repeat joins the first."""
+        key = (unit.sender_code, unit.received.operation, unit.message_id)
+        if unit.session.get(ParkedMessage, key) is not None:
+            return
+        long = unit.received.operation == "AcknowledgeCriticalValue"
+        unit.session.add(
+            ParkedMessage(
+                sender_code=unit.sender_code,
+                operation=unit.received.operation,
+                message_id=unit.message_id,
+                txn_no=unit.txn_no,
+                waits_for=waits_for,
+                request=self._wire.write(unit.received.request),
+                parked_at=unit.now,
+                expires_at=unit.now + (ACKNOWLEDGEMENT_PARKED_FOR if long else PARKED_FOR),
+            )
+        )
+
+    def _apply_parked(self, what: str) -> None:
+        """Run the messages that waited for `what`, oldest first, each in a unit of work of its own."""
+        now = self._clock()
+        with self._sessions() as session:
+            waiting = session.scalars(
+                select(ParkedMessage)
+                .where(
+                    ParkedMessage.waits_for == what, ParkedMessage.applied_at.is_(None), ParkedMessage.expires_at > now
+                )
+                .order_by(ParkedMessage.parked_at, ParkedMessage.txn_no)
+            ).all()
+        for parked in waiting:
+            element = etree.fromstring(f'<Request xmlns="{NAMESPACE}">{parked.request}</Request>')
+            request = self._wire.read(self._operations[parked.operation].request_type, element)
+            received = Received(
+                operation=parked.operation,
+                request=request,
+                caller=_ParkedCaller(parked.sender_code),
+                xml=parked.request.encode(),
+                soap_version="parked",
+                received_at=now,
+                txn_no=new_txn_no(now),
+            )
+            code = self.receive(received).result.result_code
+            with self._sessions.begin() as session:
+                done = session.get_one(ParkedMessage, (parked.sender_code, parked.operation, parked.message_id))
+                done.applied_at, done.result_code = now, code
