@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lxml import etree
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from gateway.contract import NAMESPACE, Contract, Operation
+from gateway.contract import Contract, Operation
 from gateway.errors import MessageConflict, NotAllowed, RequestRefused, ServiceUnavailable
 from gateway.messages.wire import Wire
 from gateway.model.journal import JournalEntry, MessageKey, ParkedMessage
@@ -158,10 +157,7 @@ class Reception:
         return response
 
     def _stored_answer(self, operation: str, answer: str) -> Any:
-        element = etree.fromstring(
-            f'<Response xmlns="{NAMESPACE}">{answer}</Response>', etree.XMLParser(huge_tree=True)
-        )
-        return self._wire.read(self._operations[operation].response_type, element)
+        return self._wire.read_text(self._operations[operation].response_type, answer)
 
     def _keep(self, unit: Unit, response: Any, known: MessageKey | None) -> None:
         """Store the answer with everything the operation wrote."""
@@ -211,6 +207,8 @@ class Reception:
         elif stored and known is None and unit.received.operation not in READS:
             rows.append(unit.key_row(self._wire.write(response)))
         insert_rows(unit.session, rows)
+        for kind, subject in unit.alerts_if_refused:
+            unit.alert(kind, subject)
         if reason.waits_for:
             self._park(unit, reason.waits_for)
         return response
@@ -248,8 +246,7 @@ class Reception:
                 .order_by(ParkedMessage.parked_at, ParkedMessage.txn_no)
             ).all()
         for parked in waiting:
-            element = etree.fromstring(f'<Request xmlns="{NAMESPACE}">{parked.request}</Request>')
-            request = self._wire.read(self._operations[parked.operation].request_type, element)
+            request = self._wire.read_text(self._operations[parked.operation].request_type, parked.request)
             received = Received(
                 operation=parked.operation,
                 request=request,

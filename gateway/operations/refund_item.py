@@ -1,0 +1,304 @@
+"""RefundItem: money goes back, from the cashier or ward by HIS, or from the performing department itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from gateway.errors import (
+    ExamAlreadyStarted,
+    RefundExceedsCharge,
+    RefundInvalid,
+    RefundNotSent,
+    RefundOfRefund,
+    RefundOriginalUnknown,
+    RefundOutcomeUnknown,
+    RefundUnmapped,
+    RefundVisitClosed,
+    RefundWrongChannel,
+)
+from gateway.messages.charge import LineOutcome, RefundItemRequest, RefundItemResponseType, RefundLine
+from gateway.model.client import SpecialRight
+from gateway.model.exam_state import REFUND_CLOSED
+from gateway.model.money import STANDING, MoneyKind, MoneyLine, MoneyTransaction
+from gateway.model.requisition import Requisition
+from gateway.model.visit import MONEY_CLOSED
+from gateway.operations.charge_item import find_transaction, money_result
+from gateway.operations.ledger import add_transaction, billing_partner, content_hash, free_places, remaining
+from gateway.operations.lookups import find_requisition, relock, submitted, visit_state
+from gateway.operations.unit import Unit
+from gateway.terms import GatewayStatus, Initiator, RequisitionAction, StatusCode, TransactionState, VisitType
+
+OPERATION = "RefundItem"
+
+
+def refund_item(request: RefundItemRequest, unit: Unit) -> RefundItemResponseType:
+    """Give back what the lines name, all or none; `0` only when it is booked (docs/specification/money.md)."""
+    unit.subject, unit.requisition_no = f"refund {request.refund_no}", request.requisition_no
+    digest = content_hash(unit, request)
+    known = find_transaction(unit, MoneyKind.REFUND, request.refund_no)
+    if known is not None:
+        if known.content_hash != digest:
+            raise RefundExceedsCharge("该 RefundNo 已用于内容不同的退费。", "RefundNo was used for another refund.")
+        return _answer(unit, known, duplicate=True)
+    _check_request(request)
+    by_his = unit.caller.may(SpecialRight.HIS)
+    if request.initiator is not Initiator.PERFORM_DEPT and not by_his:
+        raise RefundInvalid("只有 HIS 可以代表临床或收费处退费。", "Only HIS may refund for clinic or cashier.")
+    charge = _original(request, unit)
+    unit.visit_no = charge.visit_no
+    requisition = _lock(charge, unit)
+    _check_rules(request, unit, charge, requisition, by_his=by_his)
+    lines = _lines(request, unit, charge)
+    partner = None if by_his else billing_partner(unit, OPERATION, charge.perform_dept_code)
+    if partner is None and not by_his:
+        raise RefundUnmapped("未配置计费系统，请联系信息科。", "No billing system is configured: ask IT.")
+    _store(request, unit, charge, lines, digest, by_his=by_his)
+    if partner is not None:
+        message = replace(request, original_charge_no=charge.number, source_system=charge.sender_code)
+        _flag_refunded(unit, charge, requisition)
+        unit.ask(partner, OPERATION, message, charge.visit_no, keep=True)
+    else:
+        unit.flush()
+        _flag_refunded(unit, charge, requisition)
+        _close_refunded(unit, charge, requisition, request)
+    return _answer(unit, unit.session.get_one(MoneyTransaction, f"{unit.txn_no}-R", populate_existing=True))
+
+
+def _check_request(request: RefundItemRequest) -> None:
+    if request.original_charge_no is None and request.requisition_no is None:
+        raise RefundInvalid("OriginalChargeNo 和 RequisitionNo 至少填一个。", "Give OriginalChargeNo or RequisitionNo.")
+    for line in request.lines:
+        if line.refund_quantity <= 0 or line.refund_amount < 0:
+            raise RefundInvalid(
+                f"退费数量和金额必须大于 0，OriginalLineNo={line.original_line_no}。",
+                f"Quantity and amount must be greater than 0, OriginalLineNo={line.original_line_no}.",
+            )
+
+
+# --- the charge that goes back ----------------------------------------------------------------------------------------
+
+
+def _original(request: RefundItemRequest, unit: Unit) -> MoneyTransaction:
+    found = _by_number(request, unit) if request.original_charge_no else _by_requisition(request, unit)
+    if len(found) > 1:
+        raise RefundUnmapped()
+    if not found:
+        raise RefundOriginalUnknown()
+    charge = found[0]
+    if charge.kind != MoneyKind.CHARGE:
+        raise RefundOfRefund()
+    if charge.standing is not TransactionState.CONFIRMED:
+        raise RefundOriginalUnknown("原计费尚未记账。", "The charge is not booked yet.")
+    return charge
+
+
+def _by_number(request: RefundItemRequest, unit: Unit) -> list[MoneyTransaction]:
+    """By its number: the caller's own first, unless another source is named."""
+    query = select(MoneyTransaction).where(
+        MoneyTransaction.hospital_code == unit.hospital_code,
+        MoneyTransaction.number == request.original_charge_no,
+        MoneyTransaction.state.in_(STANDING),
+    )
+    if request.source_system is not None:
+        query = query.where(MoneyTransaction.sender_code == request.source_system)
+    if unit.branch_code:
+        query = query.where(MoneyTransaction.branch_code == unit.branch_code)
+    found = list(unit.session.scalars(query))
+    charges = [transaction for transaction in found if transaction.kind == MoneyKind.CHARGE]
+    return charges or found[:1]
+
+
+def _by_requisition(request: RefundItemRequest, unit: Unit) -> list[MoneyTransaction]:
+    """By its requisition: the one charge that holds every line named."""
+    requisition = find_requisition(unit, request.requisition_no or "", ambiguous=RefundUnmapped)
+    if requisition is None:
+        return []
+    charges = unit.session.scalars(
+        select(MoneyTransaction).where(
+            MoneyTransaction.requisition_key == requisition.key,
+            MoneyTransaction.kind == MoneyKind.CHARGE,
+            MoneyTransaction.state.in_(STANDING),
+        )
+    ).all()
+    wanted = {(line.original_line_no, line.charge_code) for line in request.lines}
+    return [c for c in charges if wanted <= {(line.line_no, line.charge_code) for line in c.lines}]
+
+
+def _lock(charge: MoneyTransaction, unit: Unit) -> Requisition | None:
+    """Refund and registration race on the requisition's row; charges without one are locked themselves."""
+    unit.session.scalars(select(MoneyTransaction).where(MoneyTransaction.key == charge.key).with_for_update()).one()
+    if charge.requisition_key is None:
+        return None
+    requisition = relock(unit, unit.session.get_one(Requisition, charge.requisition_key))
+    unit.requisition_no = requisition.requisition_no
+    return requisition
+
+
+# --- the rules --------------------------------------------------------------------------------------------------------
+
+
+def _check_rules(
+    request: RefundItemRequest,
+    unit: Unit,
+    charge: MoneyTransaction,
+    requisition: Requisition | None,
+    *,
+    by_his: bool,
+) -> None:
+    if request.initiator is Initiator.PERFORM_DEPT:
+        if charge.visit_type != VisitType.INPATIENT:
+            raise RefundWrongChannel()
+        if not by_his and not _is_performing(unit, charge, requisition):
+            raise RefundInvalid("只有执行科室或原计费系统可以退费。", "Only the performing department may refund this.")
+    elif requisition is not None and _started(charge, requisition, request.lines):
+        raise ExamAlreadyStarted()
+    if not by_his and visit_state(unit, charge.visit_no, charge.branch_code) in MONEY_CLOSED:
+        raise RefundVisitClosed()
+
+
+def _is_performing(unit: Unit, charge: MoneyTransaction, requisition: Requisition | None) -> bool:
+    """Whether the caller made the charge, or performs the requisition it belongs to."""
+    if charge.sender_code == unit.sender_code:
+        return True
+    if requisition is None:
+        return False
+    partners = unit.dispatch.partners_for(
+        "SubmitRequisition",
+        hospital_code=requisition.hospital_code,
+        requisition_type=submitted(unit, requisition).requisition_type,
+        perform_dept=requisition.perform_dept_code,
+    )
+    return unit.sender_code in {unit.dispatch.client_of(partner) for partner in partners}
+
+
+def _started(charge: MoneyTransaction, requisition: Requisition, lines: Sequence[RefundLine]) -> bool:
+    """Whether any item these lines belong to has been registered."""
+    by_line = {line.line_no: line.item_seq for line in charge.lines}
+    seqs = {by_line.get(line.original_line_no) for line in lines}
+    closed = {item.item_seq for item in requisition.items if item.state in REFUND_CLOSED}
+    return bool(closed) and (None in seqs or bool(seqs & closed))
+
+
+def _lines(request: RefundItemRequest, unit: Unit, charge: MoneyTransaction) -> list[dict[str, object]]:
+    """The lines to store. Raises RefundExceedsCharge, naming the line, when more is wanted than is left."""
+    left = {line.line_no: line for line in remaining(unit.session, charge)}
+    wanted: dict[int, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    for line in request.lines:
+        original = left.get(line.original_line_no)
+        where_zh, where_en = f"OriginalLineNo={line.original_line_no}。", f"OriginalLineNo={line.original_line_no}."
+        if original is None or original.charge_code != line.charge_code:
+            raise RefundOriginalUnknown(where_zh, where_en)
+        so_far = wanted[line.original_line_no]
+        so_far[0] += line.refund_quantity
+        so_far[1] += line.refund_amount
+        if so_far[0] > original.quantity or (original.amount is not None and so_far[1] > original.amount):
+            raise RefundExceedsCharge(where_zh, where_en)
+        if line.refund_amount == 0 and original.amount:
+            raise RefundInvalid(f"退费金额必须大于 0，{where_zh}", f"RefundAmount must be greater than 0, {where_en}")
+    return [
+        {
+            "line_no": position,
+            "item_seq": left[line.original_line_no].item_seq,
+            "charge_code": line.charge_code,
+            "item_name": left[line.original_line_no].item_name,
+            "quantity": line.refund_quantity,
+            "amount": line.refund_amount,
+            "original_key": charge.key,
+            "original_line_no": line.original_line_no,
+        }
+        for position, line in enumerate(request.lines, 1)
+    ]
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+
+
+def _store(
+    request: RefundItemRequest,
+    unit: Unit,
+    charge: MoneyTransaction,
+    lines: list[dict[str, object]],
+    digest: str,
+    *,
+    by_his: bool,
+) -> None:
+    add_transaction(
+        unit,
+        key=f"{unit.txn_no}-R",
+        kind=MoneyKind.REFUND,
+        state=TransactionState.CONFIRMED if by_his else TransactionState.SENT,
+        number=request.refund_no,
+        visit_type=charge.visit_type,
+        visit_no=charge.visit_no,
+        patient_id=charge.patient_id,
+        source="HIS" if by_his else "GATEWAY",
+        lines=lines,
+        occurred_at=request.occurred_at or unit.now,
+        content_hash=digest,
+        branch_code=charge.branch_code,
+        requisition_key=charge.requisition_key,
+        perform_dept_code=charge.perform_dept_code,
+        initiator=request.initiator,
+        original_key=charge.key,
+    )
+
+
+def _flag_refunded(unit: Unit, charge: MoneyTransaction, requisition: Requisition | None) -> None:
+    """Items whose money went back whole, or is on its way back, are marked; their state is not touched."""
+    if requisition is None:
+        return
+    unit.flush()
+    back = {line.item_seq for line in remaining(unit.session, charge) if line.quantity <= 0}
+    kept = {line.item_seq for line in remaining(unit.session, charge) if line.quantity > 0}
+    for item in requisition.items:
+        if item.item_seq in back - kept:
+            item.refunded = True
+
+
+def _close_refunded(
+    unit: Unit, charge: MoneyTransaction, requisition: Requisition | None, request: RefundItemRequest
+) -> None:
+    """HIS gave money back before anybody registered: a requisition whose money is back whole is cancelled."""
+    free_places(unit.session, charge)
+    if requisition is None or request.initiator is Initiator.PERFORM_DEPT:
+        return
+    if not all(item.refunded for item in requisition.items) or not requisition.refund_allowed:
+        return
+    requisition.gateway_status = GatewayStatus.CANCELLED
+    for item in requisition.items:
+        item.status_code = StatusCode.CANCELLED
+    cancel = replace(submitted(unit, requisition), action=RequisitionAction.CANCEL, cancel_reason="已退费")
+    partners = unit.dispatch.partners_for(
+        "SubmitRequisition",
+        hospital_code=requisition.hospital_code,
+        requisition_type=cancel.requisition_type,
+        perform_dept=requisition.perform_dept_code,
+    )
+    unit.send(partners, "SubmitRequisition", cancel, requisition.requisition_no)
+
+
+def _answer(unit: Unit, refund: MoneyTransaction, *, duplicate: bool = False) -> RefundItemResponseType:
+    """The refund as it stands."""
+    result = money_result(unit, refund, RefundNotSent, RefundOutcomeUnknown)
+    lines: list[MoneyLine] = refund.lines
+    return RefundItemResponseType(
+        result=replace(result, duplicate=duplicate),
+        refund_no=refund.number,
+        his_refund_no=refund.his_no,
+        transaction_state=refund.standing,
+        refunded_amount=refund.amount,
+        lines=tuple(
+            LineOutcome(
+                line_no=line.original_line_no or line.line_no,
+                result_code=result.result_code,
+                result_text=result.result_text,
+                amount=line.amount,
+            )
+            for line in lines
+        ),
+    )
