@@ -40,6 +40,8 @@ class Field:
     """Of free text, in code points; None for everything the XSD limits by itself."""
     chinese: str
     english: str
+    max_occurs: int = 1
+    """More than one only for the repeated child of a list."""
 
     @property
     def attribute(self) -> str:
@@ -203,6 +205,9 @@ def _message_type(element: etree._Element, module: str) -> MessageType:
 def _field(element: etree._Element) -> Field:
     limit = _appinfo(element, MAX_LENGTH)
     chinese, english = _texts(element)
+    occurs = element.get("maxOccurs", "1")
+    if not occurs.isdigit():
+        raise ContractError(f"The list of {element.get('name')} has no upper limit.")
     return Field(
         name=element.get("name"),
         type_name=element.get("type").rpartition(":")[2],
@@ -210,6 +215,7 @@ def _field(element: etree._Element) -> Field:
         max_length=int(limit) if limit else None,
         chinese=chinese.partition("：")[0],
         english=english,
+        max_occurs=int(occurs),
     )
 
 
