@@ -42,6 +42,7 @@ class _Unreadable(Exception):
         super().__init__(expected)
         self.expected = expected
         self.names: list[str] = []
+        self.chinese = ""
 
 
 class Wire:
@@ -73,7 +74,12 @@ class Wire:
             return self._readers[type_name](element)
         except _Unreadable as problem:
             path = "/".join([etree.QName(element).localname, *reversed(problem.names)])
-            raise InvalidMessage(path=path, expected=problem.expected) from None
+            raise InvalidMessage(
+                f"{problem.chinese}（{problem.names[0]}）的内容不对。",
+                f"{problem.names[0]} ({problem.chinese}) has the wrong content.",
+                path=path,
+                expected=problem.expected,
+            ) from None
 
     def read_text(self, type_name: str, text: str) -> Any:
         """The dataclass of what `write` wrote: for messages the gateway keeps, which need no second check."""
@@ -105,15 +111,16 @@ class Wire:
     def _message_reader(self, name: str, fields: tuple[Field, ...]) -> Reader:
         make = self._classes[name]
         defaults = {f.attribute: (() if self._contract.list_child(f.type_name) else None) for f in fields}
-        table = {f"{{{NAMESPACE}}}{f.name}": (f.attribute, self._field_reader(f)) for f in fields}
+        table = {f"{{{NAMESPACE}}}{f.name}": (f.attribute, self._field_reader(f), f.chinese) for f in fields}
 
         def read(element: etree._Element) -> Any:
             values = defaults.copy()
             for child in element:
-                attribute, reader = table[child.tag]
+                attribute, reader, chinese = table[child.tag]
                 try:
                     values[attribute] = reader(child)
                 except _Unreadable as problem:
+                    problem.chinese = problem.chinese or chinese
                     problem.names.append(etree.QName(child).localname)
                     raise
             return make(**values)
@@ -163,9 +170,9 @@ class Wire:
             "dateTime": self._read_date_time,
         }
         reader = simple[primitive]
-        if field.optional and primitive in ("date", "dateTime"):
-            return lambda element: _unless_placeholder(reader(element))
-        return reader
+        if primitive in ("date", "dateTime"):
+            return _date_reader(reader, field.optional)
+        return reader if field.optional or primitive not in ("token", "base64Binary") else _required(reader)
 
     def _read_date_time(self, element: etree._Element) -> datetime:
         found = _DATE_TIME.fullmatch(element.text.strip())
@@ -280,16 +287,39 @@ def _read_token(element: etree._Element) -> str | None:
     return text if text.isalnum() else " ".join(text.split()) or None
 
 
-def _read_base64(element: etree._Element) -> bytes:
+def _required(reader: Reader) -> Reader:
+    """A code of nothing but wide spaces, or a picture of no bytes, passes the XSD and still is missing."""
+
+    def read(element: etree._Element) -> Any:
+        value = reader(element)
+        if value is None:
+            raise _Unreadable("not empty")
+        return value
+
+    return read
+
+
+def _read_base64(element: etree._Element) -> bytes | None:
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
+        return base64.b64decode("".join((element.text or "").split()), validate=True) or None
     except (binascii.Error, ValueError):
         raise _Unreadable("base64") from None
 
 
-def _unless_placeholder(value: date) -> date | None:
-    day = value.date() if isinstance(value, datetime) else value
-    return None if day in PLACEHOLDER_DATES else value
+def _date_reader(reader: Reader, optional: bool) -> Reader:
+    """What to make of a placeholder: an optional date is absent, a required one is 1900-01-01.
+
+    .NET's 0001-01-01 with an offset lies before the first year in UTC, where no database driver of Python can follow.
+    """
+
+    def read(element: etree._Element) -> date | None:
+        value: date = reader(element)
+        day = value.date() if isinstance(value, datetime) else value
+        if day not in PLACEHOLDER_DATES:
+            return value
+        return None if optional else value.replace(year=1900)
+
+    return read
 
 
 def _read_date(element: etree._Element) -> date:
