@@ -77,7 +77,7 @@ def decide(state: S, event: E) -> Decision:
     if state is S.HELD:
         return Decision(Verdict.NOT_PAID, state)
     if state is S.STOPPED:
-        return Decision(Verdict.STALE, state)
+        return Decision(Verdict.STALE if event in IMPLIES_REGISTRATION else Verdict.ILLEGAL, state)
     if state in (S.RELEASED, S.BOOKED) and event in IMPLIES_REGISTRATION:
         following = decide(S.IN_PROGRESS, event)
         return Decision(Verdict.APPLY, following.target, (S.IN_PROGRESS, *following.implied))
