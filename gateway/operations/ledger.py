@@ -150,13 +150,15 @@ def charged_already(unit: Unit, requisition_no: str, branch_code: str) -> dict[t
     return {(row.item_seq, row.charge_code): row.transaction_key for row in rows}
 
 
-def charge_at_release(unit: Unit, request: SubmitRequisitionRequest, key: str, branch_code: str, point: str) -> None:
+def charge_at_release(
+    unit: Unit, request: SubmitRequisitionRequest, key: str, branch_code: str, point: str, *, is_new: bool = False
+) -> None:
     """Enter what HIS charged by itself when it released the requisition: paid, or sent by the nurse."""
     event = request.release_event
     if event not in PAID_EVENTS and not (event is ReleaseEvent.NURSE_SENT and point == ChargePoint.NURSE_SEND):
         return
     number = f"GW-{unit.txn_no}"
-    known = charged_already(unit, request.requisition_no, branch_code)
+    known = {} if is_new else charged_already(unit, request.requisition_no, branch_code)
     lines = [line for line in lines_of(request.items) if (line["item_seq"], line["charge_code"]) not in known]
     lines = _one_per_code(lines)
     if not lines:

@@ -105,7 +105,7 @@ def _store(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionRe
         unit.add(RequisitionItem, requisition_key=unit.txn_no, **_item_columns(item, released=released))
     forwarded = False
     if released:
-        charge_at_release(unit, request, unit.txn_no, unit.branch_code, point or "")
+        charge_at_release(unit, request, unit.txn_no, unit.branch_code, point or "", is_new=True)
         forwarded = unit.send(_performing(unit, request), OPERATION, request, request.requisition_no)
     unit.arrived.append(f"requisition|{unit.hospital_code}|{request.requisition_no}")
     return SubmitRequisitionResponseType(
