@@ -1,0 +1,139 @@
+"""The dialect of a partner that serves the operations of our own contract at its own address."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from gateway.config import Partner
+from gateway.contract import Contract
+from gateway.messages.charge import ChargeItemResponseType, LineOutcome, RefundItemResponseType
+from gateway.messages.common import CriticalHeader, Header
+from gateway.messages.query import QueryTransactionRequest, TransactionRecord
+from gateway.messages.wire import Wire
+from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
+from gateway.partners.client import PartnerClient
+from gateway.partners.connection import exchange
+from gateway.partners.failures import told_as_answer
+from gateway.partners.reply import ReplyReader
+from gateway.terms import TransactionState
+
+UNDECIDED = frozenset(
+    {
+        TransactionState.PROPOSED,
+        TransactionState.SENT,
+        TransactionState.PENDING_CONFIRM,
+        TransactionState.MANUAL,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Under which number a message goes to a partner, and where it came from."""
+
+    message_id: str
+    origin: Origin
+
+
+class Canonical:
+    """Sends our messages as they are, under our name, and reads answers of the same contract."""
+
+    def __init__(self, partner: Partner, contract: Contract, wire: Wire, now: Callable[[], datetime]) -> None:
+        self._partner = partner
+        self._wire = wire
+        self._now = now
+        self._client = PartnerClient(partner, contract.folder)
+        self._reader = ReplyReader(contract, wire)
+
+    def call(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer:
+        """Send one message and read its answer, within `seconds` from now; never raises."""
+        with exchange(seconds, self._partner.connect_seconds) as way:
+            try:
+                message = self._wire.plain(self._addressed(operation, request, stamp))
+                reply = self._client.post(operation, message)
+                return self._reader.read(operation, stamp.message_id, reply)
+            except Exception as problem:
+                return told_as_answer(problem, way)
+
+    def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
+        """What became of a charge or refund whose answer was lost, as if it had been answered now.
+
+        None when the partner does not know it, so that it has to be sent again; UNKNOWN when the partner gave no
+        answer or has not decided.
+        """
+        is_charge = operation == "ChargeItem"
+        query = QueryTransactionRequest(
+            header=request.header,
+            charge_no=request.charge_no if is_charge else None,
+            refund_no=None if is_charge else request.refund_no,
+            source_system=stamp.origin.sender_code,
+        )
+        asked_as = replace(stamp, message_id=f"{stamp.message_id}-Q{secrets.token_hex(4)}")
+        answer = self.call("QueryTransaction", query, asked_as, seconds)
+        if answer.outcome is Outcome.ANSWERED and answer.code == "QRY-404":
+            return None
+        if not answer.is_yes:
+            return PartnerAnswer(Outcome.UNKNOWN, f"QUERY-{answer.code}")
+        number = query.charge_no or query.refund_no
+        found = [
+            record
+            for record in answer.response.transactions
+            if record.operation == operation and number in (record.charge_no, record.refund_no)
+        ]
+        return _as_answer(request, found[-1], answer) if found else None
+
+    def _addressed(self, operation: str, request: Any, stamp: Stamp) -> Any:
+        """The message as the partner gets it: our name and number in its header, its origin beside them."""
+        header: Header | CriticalHeader = replace(
+            request.header,
+            message_id=stamp.message_id,
+            sender_code=self._partner.our_code,
+            sent_at=self._now(),
+            origin_sender_code=stamp.origin.sender_code,
+            origin_message_id=stamp.origin.message_id,
+        )
+        if operation == "RefundItem" and request.source_system is None:
+            return replace(request, header=header, source_system=stamp.origin.sender_code)
+        if operation == "AcknowledgeCriticalValue" and request.source_system is None:
+            return replace(request, header=header, source_system=self._partner.client_name)
+        return replace(request, header=header)
+
+
+def _as_answer(request: Any, record: TransactionRecord, asked: PartnerAnswer) -> PartnerAnswer:
+    """A transaction the partner knows, told as the answer that was lost."""
+    state = record.transaction_state
+    said = record.result_code
+    if state in UNDECIDED or (state is None and said.endswith(("-429", "-503", "-504"))):
+        return PartnerAnswer(Outcome.UNKNOWN, f"QUERY-{state or said}")
+    booked = state is TransactionState.CONFIRMED or (state is None and said == "0")
+    code = "0" if booked else said if said != "0" else str(state)
+    result = replace(asked.response.result, result_code=code, message_id=record.message_id, duplicate=True)
+    if record.operation == "ChargeItem":
+        response: Any = ChargeItemResponseType(
+            result=result,
+            charge_no=record.charge_no,
+            his_charge_no=record.his_charge_no,
+            transaction_state=state,
+            lines=_single_line(request, record.amount) if booked else (),
+        )
+    else:
+        response = RefundItemResponseType(
+            result=result,
+            refund_no=record.refund_no,
+            his_refund_no=record.his_refund_no,
+            transaction_state=state,
+            refunded_amount=record.amount if booked else None,
+        )
+    return PartnerAnswer(Outcome.ANSWERED, code, response, "" if booked else asked.text)
+
+
+def _single_line(request: Any, amount: Decimal | None) -> tuple[LineOutcome, ...]:
+    """A query tells only the sum, which is the line's amount when there is one line."""
+    if amount is None or len(request.lines) != 1:
+        return ()
+    return (LineOutcome(line_no=request.lines[0].line_no, result_code="0", amount=amount),)

@@ -1,0 +1,169 @@
+"""One connection per message to a partner, with one deadline over looking up, connecting, sending and every read.
+
+An ordinary read time-out starts again with every byte, so a partner that drips its answer would hold a caller for
+minutes. Here the sockets themselves know the deadline. They also know whether any of the request was handed to the
+network: only then can the partner have carried it out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+_RESOLVERS = 8
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way to a partner."""
+
+    deadline: float
+    """On the monotonic clock."""
+    connect_seconds: float
+    stage: str = "CONNECT"
+    """DNS, CONNECT or TLS: what is being done before anything of the request leaves."""
+    has_left: bool = False
+    """True as soon as any of the request was handed to the network."""
+
+    def remaining(self) -> float:
+        """Seconds until the deadline. Raises TimeoutError once it has passed."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The deadline has passed.")
+        return left
+
+
+_exchange: ContextVar[Exchange] = ContextVar("exchange")
+
+
+@contextmanager
+def exchange(seconds: float, connect_seconds: float) -> Iterator[Exchange]:
+    """All connections made and read by this thread in the block keep to one deadline."""
+    current = Exchange(time.monotonic() + seconds, connect_seconds)
+    token = _exchange.set(current)
+    try:
+        yield current
+    finally:
+        _exchange.reset(token)
+
+
+def current_exchange() -> Exchange:
+    return _exchange.get()
+
+
+class _Socket(socket.socket):
+    """A socket whose every operation ends at the deadline of the exchange."""
+
+    def recv_into(self, *args: Any, **keywords: Any) -> int:
+        self.settimeout(_exchange.get().remaining())
+        return super().recv_into(*args, **keywords)
+
+    def sendall(self, *args: Any, **keywords: Any) -> None:
+        self.settimeout(_exchange.get().remaining())
+        _exchange.get().has_left = True
+        return super().sendall(*args, **keywords)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """The same with encryption."""
+
+    def recv_into(self, *args: Any, **keywords: Any) -> int:
+        self.settimeout(_exchange.get().remaining())
+        return super().recv_into(*args, **keywords)
+
+    def send(self, *args: Any, **keywords: Any) -> int:
+        self.settimeout(_exchange.get().remaining())
+        _exchange.get().has_left = True
+        return super().send(*args, **keywords)
+
+
+@cache
+def _resolvers() -> ThreadPoolExecutor:
+    """The system's look-up cannot be given a time-out, so it is waited for from outside."""
+    return ThreadPoolExecutor(_RESOLVERS, "partner-dns")
+
+
+def _addresses(host: str, port: int, seconds: float) -> list[Any]:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return _resolvers().submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM).result(seconds)
+    return socket.getaddrinfo(host.strip("[]"), port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+
+
+def _open(connection: HTTPConnection) -> socket.socket:
+    """A connected socket; every address of the host is tried within the one connect time-out."""
+    current, host = _exchange.get(), connection.host
+    until = time.monotonic() + min(current.connect_seconds, current.remaining())
+    current.stage = "DNS"
+    try:
+        addresses = _addresses(host, connection.port or 80, until - time.monotonic())
+    except (socket.gaierror, UnicodeError):
+        raise NameResolutionError(host, connection, socket.gaierror("not found")) from None
+    current.stage = "CONNECT"
+    for family, kind, protocol, _, address in addresses:
+        opened = _Socket(family, kind, protocol)
+        try:
+            opened.settimeout(max(until - time.monotonic(), 0.001))
+            opened.connect(address)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except TimeoutError:
+            opened.close()
+            raise ConnectTimeoutError(connection, "The partner does not accept the connection in time.") from None
+        except OSError:
+            opened.close()
+        else:
+            current.stage = "TLS" if isinstance(connection, HTTPSConnection) else "CONNECT"
+            return opened
+    raise NewConnectionError(connection, "The partner refuses the connection.")
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _open(self)
+
+
+class _TlsConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _open(self)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Trusts what the operating system trusts: a hospital's own authority is installed there, or in SSL_CERT_FILE."""
+    context = ssl.create_default_context()
+    context.sslsocket_class = _TlsSocket
+    return context
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Makes requests use the sockets above, and the certificates above instead of those of a Python package."""
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing to add: the context above requires a trusted certificate with the partner's name."""
+
+    def init_poolmanager(self, *args: Any, **keywords: Any) -> None:
+        super().init_poolmanager(*args, **keywords, ssl_context=_tls_context())
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}

@@ -1,0 +1,108 @@
+"""What a failed call to a partner means: was the request certainly not carried out, or may it have been?
+
+`FAILURES` decides, with one fact beside it: as long as nothing of the request was handed to the network, no partner can
+have carried it out (docs/specification/delivery.md, "Outcomes").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import requests.exceptions as http
+import zeep.exceptions as soap
+
+from gateway.errors import InvalidMessage
+from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partners.connection import Exchange
+
+
+class UnusableReply(Exception):
+    """The partner sent something that is no answer to the request; `code` says what it was."""
+
+    def __init__(self, code: str, outcome: Outcome = Outcome.UNKNOWN) -> None:
+        super().__init__(code)
+        self.code = code
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a kind of exception is told. UNKNOWN holds only once the request may have left; before, it is NOT_SENT."""
+
+    outcome: Outcome
+    code: str
+
+
+_CUT_OFF = Failure(Outcome.UNKNOWN, "CUT-OFF")
+_UNREADABLE = Failure(Outcome.UNKNOWN, "UNREADABLE")
+_WRONG_ADDRESS = Failure(Outcome.NOT_SENT, "ADDRESS")
+_WRONG_WSDL = Failure(Outcome.NOT_SENT, "WSDL")
+_WRONG_MESSAGE = Failure(Outcome.FAULT, "MESSAGE")
+_UNEXPECTED = Failure(Outcome.UNKNOWN, "INTERNAL")
+
+FAILURES: dict[type[BaseException], Failure] = {
+    # Connecting, sending and reading
+    http.ConnectionError: _CUT_OFF,
+    http.ConnectTimeout: _CUT_OFF,
+    http.SSLError: _CUT_OFF,
+    http.ProxyError: _CUT_OFF,
+    http.ChunkedEncodingError: _CUT_OFF,
+    http.ReadTimeout: Failure(Outcome.UNKNOWN, "TIMEOUT"),
+    http.Timeout: Failure(Outcome.UNKNOWN, "TIMEOUT"),
+    TimeoutError: Failure(Outcome.UNKNOWN, "TIMEOUT"),
+    OSError: _CUT_OFF,
+    http.ContentDecodingError: _UNREADABLE,
+    http.HTTPError: _UNREADABLE,
+    http.JSONDecodeError: _UNREADABLE,
+    http.InvalidJSONError: _UNREADABLE,
+    http.StreamConsumedError: _UNREADABLE,
+    http.RetryError: _CUT_OFF,
+    http.TooManyRedirects: _UNREADABLE,
+    http.UnrewindableBodyError: _CUT_OFF,
+    http.RequestException: _CUT_OFF,
+    # An address in partner.toml with which no request can be made
+    http.URLRequired: _WRONG_ADDRESS,
+    http.MissingSchema: _WRONG_ADDRESS,
+    http.InvalidSchema: _WRONG_ADDRESS,
+    http.InvalidURL: _WRONG_ADDRESS,
+    http.InvalidProxyURL: _WRONG_ADDRESS,
+    http.InvalidHeader: _WRONG_ADDRESS,
+    # Our own installation: the files of the contract cannot be used
+    soap.WsdlSyntaxError: _WRONG_WSDL,
+    soap.XMLParseError: _WRONG_WSDL,
+    soap.XMLSyntaxError: _WRONG_WSDL,
+    soap.DTDForbidden: _WRONG_WSDL,
+    soap.EntitiesForbidden: _WRONG_WSDL,
+    soap.ExternalReferenceForbidden: _WRONG_WSDL,
+    soap.NamespaceError: _WRONG_WSDL,
+    soap.IncompleteMessage: _WRONG_WSDL,
+    soap.IncompleteOperation: _WRONG_WSDL,
+    # Our own message: it does not fit the partner's contract, so no repetition can help
+    soap.ValidationError: _WRONG_MESSAGE,
+    soap.LookupError: _WRONG_MESSAGE,
+    soap.UnexpectedElementError: _WRONG_MESSAGE,
+    TypeError: _WRONG_MESSAGE,
+    ValueError: _WRONG_MESSAGE,
+    AttributeError: _WRONG_MESSAGE,
+    LookupError: _WRONG_MESSAGE,
+    InvalidMessage: _WRONG_MESSAGE,
+    # zeep reads no answers here, so these would be a surprise
+    soap.Fault: _UNEXPECTED,
+    soap.TransportError: _UNEXPECTED,
+    soap.SignatureVerificationFailed: _UNEXPECTED,
+    soap.Error: _UNEXPECTED,
+    Exception: _UNEXPECTED,
+}
+
+
+def told_as_answer(problem: Exception, way: Exchange) -> PartnerAnswer:
+    """The outcome of a call that ended with this exception. Nothing of its text is kept: it may hold the reply."""
+    if isinstance(problem, UnusableReply):
+        return PartnerAnswer(problem.outcome, problem.code)
+    failure = next(FAILURES[kind] for kind in type(problem).__mro__ if kind in FAILURES)
+    if way.has_left:
+        code = "INTERNAL" if failure.outcome is not Outcome.UNKNOWN else failure.code
+        return PartnerAnswer(Outcome.UNKNOWN, code)
+    if failure.outcome is Outcome.UNKNOWN:
+        return PartnerAnswer(Outcome.NOT_SENT, way.stage if failure is not _UNEXPECTED else failure.code)
+    return PartnerAnswer(failure.outcome, failure.code)

@@ -1,0 +1,59 @@
+"""All partners of the site by name, each behind the dialect its partner.toml names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.config import Partner
+from gateway.contract import Contract
+from gateway.messages.wire import Wire
+from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partners.canonical import Canonical, Stamp
+
+
+class Dialect(Protocol):
+    """How one partner is spoken to. Both calls keep to `seconds` and never raise."""
+
+    def call(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer:
+        """Send one message and read its answer."""
+        ...
+
+    def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
+        """What became of a charge or refund whose answer was lost; None when the partner does not know it."""
+        ...
+
+
+DIALECTS: dict[str, Callable[[Partner, Contract, Wire, Callable[[], datetime]], Dialect]] = {"canonical": Canonical}
+"""A new habit of partners is one class and one line here; partner.toml chooses it by this word."""
+
+
+class Partners:
+    """Made once per process; any number of threads may use it. Nothing is connected or read before the first call."""
+
+    def __init__(
+        self, partners: Iterable[Partner], contract: Contract, wire: Wire, now: Callable[[], datetime]
+    ) -> None:
+        self._settings = {partner.name: partner for partner in partners}
+        self._dialects = {
+            partner.name: DIALECTS[partner.dialect](partner, contract, wire, now) for partner in self._settings.values()
+        }
+
+    def settings(self, name: str) -> Partner | None:
+        """What partner.toml says; None for a partner the site has removed since."""
+        return self._settings.get(name)
+
+    def call(
+        self, name: str, operation: str, request: Any, stamp: Stamp, seconds: float | None = None
+    ) -> PartnerAnswer:
+        """Send one message, within `seconds` or else the partner's own limit."""
+        if name not in self._dialects:
+            return PartnerAnswer(Outcome.NOT_SENT, "NO-PARTNER")
+        return self._dialects[name].call(operation, request, stamp, seconds or self._settings[name].total_seconds)
+
+    def find_booking(self, name: str, operation: str, request: Any, stamp: Stamp) -> PartnerAnswer | None:
+        """What became of a charge or refund whose answer was lost; None when the partner does not know it."""
+        if name not in self._dialects:
+            return PartnerAnswer(Outcome.UNKNOWN, "NO-PARTNER")
+        return self._dialects[name].find_booking(operation, request, stamp, self._settings[name].total_seconds)
