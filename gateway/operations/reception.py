@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.contract import Contract, Operation
-from gateway.errors import MessageConflict, NotAllowed, RequestRefused, ServiceUnavailable
+from gateway.errors import GatewayError, MessageConflict, NotAllowed, RequestRefused, ServiceUnavailable
 from gateway.messages.wire import Wire
 from gateway.model.journal import JournalEntry, MessageKey, ParkedMessage
 from gateway.operations.dispatch import Dispatch
@@ -127,13 +127,14 @@ class Reception:
             known = None if received.operation in READS else self._known(session, received)
             if known is not None and known.answer is not None and known.content_hash == content_hash:
                 return self._repeat(unit, known)
+            unit.needs_key = known is None and received.operation not in READS
             try:
                 if known is not None and known.content_hash != content_hash:
                     raise MessageConflict()
                 response = self._handlers[received.operation](received.request, unit)
             except RequestRefused as reason:
                 session.rollback()
-                response = self._refuse(unit, reason, known)
+                response = self._refuse(unit, reason)
             else:
                 self._keep(unit, response, known)
             session.commit()
@@ -167,7 +168,7 @@ class Reception:
             self._complete(unit, code, answer)
         else:
             rows = [unit.journal_row(code)]
-            if unit.received.operation not in READS and known is None:
+            if unit.needs_key:
                 rows.append(unit.key_row(answer))
             for model, values in rows:
                 unit.add(model, **values)
@@ -195,7 +196,7 @@ class Reception:
             .values(answer=answer)
         )
 
-    def _refuse(self, unit: Unit, reason: RequestRefused, known: MessageKey | None) -> Any:
+    def _refuse(self, unit: Unit, reason: RequestRefused) -> Any:
         """Store a refusal; nothing the operation wanted is kept."""
         result = unit.refused(reason)
         response = self._response_types[unit.received.operation](result=result, **reason.answer)
@@ -204,7 +205,7 @@ class Reception:
         if unit.has_asked:
             rows = rows[1:]
             self._complete(unit, result.result_code, self._wire.write(response) if stored else None)
-        elif stored and known is None and unit.received.operation not in READS:
+        elif stored and unit.needs_key:
             rows.append(unit.key_row(self._wire.write(response)))
         insert_rows(unit.session, rows)
         for kind, subject in unit.alerts_if_refused:
@@ -216,12 +217,14 @@ class Reception:
     # --- messages about something not yet known ---------------------------------------------------------------------
 
     def _park(self, unit: Unit, waits_for: str) -> None:
-        """Keep a message until what it is about arrives; a repeat joins the first."""
+        """Keep a message until what it is about arrives; a repeat joins the first, and may by now wait for another."""
         key = (unit.sender_code, unit.received.operation, unit.message_id)
-        if unit.session.get(ParkedMessage, key) is not None:
+        parked = unit.session.get(ParkedMessage, key)
+        if parked is not None and parked.applied_at is None and parked.expires_at > unit.now:
+            parked.waits_for = waits_for
             return
         long = unit.received.operation == "AcknowledgeCriticalValue"
-        unit.session.add(
+        unit.session.merge(
             ParkedMessage(
                 sender_code=unit.sender_code,
                 operation=unit.received.operation,
@@ -231,6 +234,8 @@ class Reception:
                 request=self._wire.write(unit.received.request),
                 parked_at=unit.now,
                 expires_at=unit.now + (ACKNOWLEDGEMENT_PARKED_FOR if long else PARKED_FOR),
+                applied_at=None,
+                result_code=None,
             )
         )
 
@@ -256,7 +261,12 @@ class Reception:
                 received_at=now,
                 txn_no=new_txn_no(now),
             )
-            code = self.receive(received).result.result_code
+            try:
+                result = self.receive(received).result
+            except GatewayError:
+                continue  # it stays, and is listed when its time is over
+            if result.parked:
+                continue  # it waits for something else as well
             with self._sessions.begin() as session:
                 done = session.get_one(ParkedMessage, (parked.sender_code, parked.operation, parked.message_id))
-                done.applied_at, done.result_code = now, code
+                done.applied_at, done.result_code = now, result.result_code

@@ -78,6 +78,8 @@ class Unit:
     visit_no: str | None = None
     purpose: str | None = None
     detail: str | None = None
+    needs_key: bool = True
+    """False when the message's key is known already, or when the operation has no effect and keeps none."""
     is_final: bool = True
     """False when the answer may change (a charge not yet booked): a repetition is then decided again."""
     arrived: list[str] = field(default_factory=list)
@@ -157,7 +159,8 @@ class Unit:
     ) -> PartnerAnswer:
         """Commit what was decided so far, send at once and wait for the answer (see Dispatch.ask)."""
         if not self._asked:
-            self._rows += [self.journal_row(IN_PROGRESS), self.key_row(None)]
+            self._rows.append(self.journal_row(IN_PROGRESS))
+            self._rows += [self.key_row(None)] if self.needs_key else []
             self._asked = True
         self.flush()
         forward = Forward(partner, operation, request, key, self.origin, urgent)
