@@ -65,7 +65,7 @@ class IndexPage:
         documents: Documents,
         endpoint_url: str,
         *,
-        health_path: str = "/health",
+        health_path: str = "/healthz",
         metrics_path: str = "/metrics",
     ) -> None:
         environment = Environment(
