@@ -20,6 +20,12 @@ from gateway.errors import GatewayError, MessageFault, RequestRefused
 CONTENT_TYPE = "text/html; charset=utf-8"
 FIRST_CALL = "QueryRequisition"
 """The sample of the first call: it changes nothing."""
+HEALTH = (
+    ("healthz", "网关进程是否存活", "whether the gateway is alive"),
+    ("readyz", "网关能否接收报文（含数据库）", "whether it can take messages, database included"),
+    ("metrics", "监控指标（Prometheus）", "figures for monitoring (Prometheus)"),
+)
+"""Addresses gateway/soap/server.py answers."""
 FAMILIES = {
     "SYS": ("报文", "the message itself"),
     "AUT": ("身份与权限", "identity and rights"),
@@ -59,15 +65,7 @@ class ErrorFamily:
 class IndexPage:
     """The page, ready to be sent."""
 
-    def __init__(
-        self,
-        contract: Contract,
-        documents: Documents,
-        endpoint_url: str,
-        *,
-        health_path: str = "/healthz",
-        metrics_path: str = "/metrics",
-    ) -> None:
+    def __init__(self, contract: Contract, documents: Documents, endpoint_url: str) -> None:
         environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
@@ -87,8 +85,7 @@ class IndexPage:
                 first_call=FIRST_CALL,
                 faults=families(MessageFault.catalogue()),
                 refusals=families(RequestRefused.catalogue()),
-                health=health_path.lstrip("/"),
-                metrics=metrics_path.lstrip("/"),
+                health=HEALTH,
             )
             .encode()
         )

@@ -62,7 +62,7 @@ def test_no_code_stands_there_twice():
 
 
 def test_every_link_leads_to_something_that_is_published():
-    served = {path.lstrip("/") for path in DOCUMENTS.paths} | {"healthz", "metrics"}
+    served = {path.lstrip("/") for path in DOCUMENTS.paths} | {"healthz", "readyz", "metrics"}
     for link in PAGE.links:
         path, _, query = link.partition("?")
         assert path in served or (path == "soap" and DOCUMENTS.wsdl(query)) or link.removeprefix("#") in PAGE.anchors, (
