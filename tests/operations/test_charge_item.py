@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from building import (
     again,
     at_branch,
@@ -14,10 +15,9 @@ from building import (
     visit,
     visit_event,
 )
-from hospital import FAULT, NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
-
 from gateway.model.money import MoneyTransaction
 from gateway.terms import ChargePoint, TransactionState, VisitEvent
+from hospital import FAULT, NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
 
 def code(response: object) -> str:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+
 from building import (
     HOSPITAL,
     TEN,
@@ -19,9 +21,6 @@ from building import (
     refund_line,
     status,
 )
-from hospital import Caller, Hospital
-from sqlalchemy import Engine
-
 from gateway.errors import NotAllowed, ServiceUnavailable
 from gateway.model.journal import AuditEntry, JournalEntry, MessageKey
 from gateway.model.money import MoneyTransaction
@@ -29,6 +28,7 @@ from gateway.model.requisition import Requisition
 from gateway.operations.unit import Received
 from gateway.store import make_engine
 from gateway.terms import Initiator
+from hospital import Caller, Hospital
 
 
 def code(response: Any) -> str:

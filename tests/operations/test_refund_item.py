@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from building import (
     again,
     at_branch,
@@ -15,8 +16,6 @@ from building import (
     status,
     visit_event,
 )
-from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
-
 from gateway.model.money import ChargeOnce, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.terms import (
@@ -28,6 +27,7 @@ from gateway.terms import (
     TransactionState,
     VisitEvent,
 )
+from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
 
 def code(response: object) -> str:

@@ -4,9 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from building import TEN, again, cancellation, ct_requisition, minutes, outpatient_ct, requisition_item, status
-from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
+from building import TEN, again, cancellation, ct_requisition, minutes, outpatient_ct, requisition_item, status
 from gateway.config import Rules
 from gateway.messages.charge import LineOutcome
 from gateway.messages.status import ChargeOutcome, ItemRef
@@ -14,6 +13,7 @@ from gateway.model.journal import ParkedMessage
 from gateway.model.money import ChargeOnce, MoneyTransaction
 from gateway.model.requisition import Requisition, StatusRecord
 from gateway.terms import StatusCode, StatusEvent, TransactionState
+from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
 
 def code(response: object) -> str:

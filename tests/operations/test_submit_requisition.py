@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+
 from building import (
     HOSPITAL,
     again,
@@ -16,13 +17,12 @@ from building import (
     status,
     update,
 )
-from hospital import NOT_SENT, UNKNOWN, Hospital, no
-
 from gateway.config import ChargePointRule, Rules
 from gateway.errors import NotAllowed
 from gateway.model.money import MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.terms import GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, StatusEvent, TransactionState
+from hospital import NOT_SENT, UNKNOWN, Hospital, no
 
 
 def code(response: object) -> str:
