@@ -1,0 +1,48 @@
+"""What a simulated system remembers: records by their numbers, written down before anybody is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Memory:
+    """Records of several kinds, each under its key; not safe for threads, the simulator takes one request at a time."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._records: dict[str, dict[tuple[str, ...], Record]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                kind, key, record = json.loads(line)
+                self._table(kind)[tuple(key)] = record
+
+    def remember(self, kind: str, key: tuple[str, ...], **record: Any) -> Record:
+        """Store a record, in place of an earlier one of the same key. This is the commit: it survives the process."""
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([kind, key, record], ensure_ascii=False, default=str) + "\n")
+        self._table(kind)[key] = record
+        return record
+
+    def recall(self, kind: str, key: tuple[str, ...]) -> Record | None:
+        """The record of that key, None if there is none."""
+        return self._table(kind).get(key)
+
+    def all(self, kind: str) -> list[Record]:
+        """The records of a kind, in the order in which they first came."""
+        return list(self._table(kind).values())
+
+    def next_number(self, kind: str, prefix: str) -> str:
+        """The number a new record of this kind gets, such as HF000017."""
+        return f"{prefix}{len(self._table(kind)) + 1:06d}"
+
+    def everything(self) -> dict[str, list[Record]]:
+        """All records by kind, for who looks at the simulator from outside."""
+        return {kind: list(table.values()) for kind, table in self._records.items()}
+
+    def _table(self, kind: str) -> dict[tuple[str, ...], Record]:
+        return self._records.setdefault(kind, {})

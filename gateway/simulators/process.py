@@ -1,0 +1,130 @@
+"""A simulated system in a process of its own, as the demonstration and the tests start, ask, disturb and stop it."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class SimulatorFailed(Exception):
+    """A simulator did not start or does not answer; the text is one line."""
+
+
+class SimulatorProcess:
+    """One simulated system; it ends with the process that made it, however that one ends.
+
+    Below `folder` it keeps its log of requests, what it remembers and what it prints.
+    """
+
+    def __init__(self, kind: str, port: int, folder: Path) -> None:
+        self.kind = kind
+        self.name = kind.upper()
+        self.port = port
+        self.folder = folder
+        self.log = folder / f"{kind}.jsonl"
+        self.url = f"http://127.0.0.1:{port}/soap"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start it; `wait_until_it_answers` follows, so that several can start side by side."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.touch()
+        words = [self.kind, str(self.port), str(self.log), str(self.folder)]
+        with (self.folder / f"{self.kind}.out").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gateway.simulators", *words],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in a terminal is for who started it
+            )
+
+    def wait_until_it_answers(self) -> None:
+        """Raises SimulatorFailed when it ends or says nothing within START_SECONDS."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.pid is None:
+                said = (self.folder / f"{self.kind}.out").read_text(errors="replace").strip().splitlines()
+                raise SimulatorFailed(f"The simulated {self.name} ended: {said[-1] if said else 'it said nothing'}")
+            try:
+                self.state()
+            except SimulatorFailed:
+                time.sleep(0.05)
+            else:
+                return
+        raise SimulatorFailed(f"The simulated {self.name} does not answer at {self.url}.")
+
+    def stop(self) -> None:
+        """End it; nothing happens when it has ended."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, by kind."""
+        found: dict[str, Any] = self._ask("/state")
+        return found
+
+    def disturb(self, **fault: Any) -> None:
+        """Switch faults on, for example drop_after_commit=1 (`faults.py`)."""
+        self._ask("/control", fault)
+
+    def register(self, requisition_no: str) -> None:
+        """The department's staff register a requisition at their own screen."""
+        self._ask("/control", {"act": "register", "number": requisition_no})
+
+    def requests(self, operation: str | None = None, **numbers: Any) -> list[dict[str, Any]]:
+        """The lines of its log, in the order in which the requests came, that have these values."""
+        wanted = numbers if operation is None else {"operation": operation, **numbers}
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [line for line in map(json.loads, lines) if wanted.items() <= line.items()]
+
+    def _ask(self, path: str, content: dict[str, Any] | None = None) -> Any:
+        address = self.url.removesuffix("/soap") + path
+        body = None if content is None else json.dumps(content).encode()
+        try:
+            with _DIRECT.open(urllib.request.Request(address, body), timeout=5) as answer:  # noqa: S310 - our own address
+                return json.load(answer)
+        except urllib.error.HTTPError as problem:
+            with problem:
+                raise SimulatorFailed(f"The simulated {self.name} says: {problem.read().decode()}") from None
+        except OSError as problem:
+            raise SimulatorFailed(f"The simulated {self.name} does not answer at {address}: {problem}") from None
+
+
+def free_port() -> int:
+    """A port nobody uses, outside the range the system gives to outgoing connections, so that it stays free."""
+    for _ in range(200):
+        port = random.randrange(20000, 32000)  # noqa: S311 - no secret
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise SimulatorFailed("No free port was found between 20000 and 32000.")

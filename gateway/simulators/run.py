@@ -1,0 +1,96 @@
+"""Runs one simulated system until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from datetime import timedelta, timezone
+from pathlib import Path
+from types import FrameType
+
+from waitress.server import create_server
+
+from gateway.contract import Contract
+from gateway.messages.wire import Wire
+from gateway.simulators.department import SimulatedLis, SimulatedPacs
+from gateway.simulators.emr import SimulatedEmr
+from gateway.simulators.his import SimulatedHis
+from gateway.simulators.memory import Memory
+from gateway.simulators.request_log import RequestLog
+from gateway.simulators.server import Simulator
+from gateway.simulators.system import SimulatedSystem
+
+SYSTEMS: dict[str, type[SimulatedSystem]] = {
+    "his": SimulatedHis,
+    "pacs": SimulatedPacs,
+    "lis": SimulatedLis,
+    "emr": SimulatedEmr,
+}
+THREADS = 16
+HOSPITAL_TIME = timezone(timedelta(hours=8))
+
+
+class PortInUse(Exception):
+    """Another program listens on the port; the text is one line for the person at the terminal."""
+
+
+def simulate(
+    kind: str,
+    port: int,
+    log: Path,
+    *,
+    folder: Path | None = None,
+    host: str = "127.0.0.1",
+    end_with_parent: bool = False,
+) -> None:
+    """Serve as one of SYSTEMS until SIGTERM or Ctrl-C; port 0 takes a free one. Raises PortInUse.
+
+    With a folder it remembers over a restart. The address is printed once it answers.
+    """
+    listener = _listen(host, port)
+    address = f"http://{host}:{listener.getsockname()[1]}/soap"
+    contract = Contract()
+    wire = Wire(contract, HOSPITAL_TIME)
+    contract.schema  # noqa: B018 - read now, not with the first request
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    memory = Memory(None if folder is None else folder / f"{kind}-memory.jsonl")
+    request_log = RequestLog(log)
+    application = Simulator(SYSTEMS[kind](memory, wire), contract, wire, request_log, address)
+    server = create_server(
+        application, sockets=[listener], threads=THREADS, ident="", clear_untrusted_proxy_headers=True
+    )
+    signal.signal(signal.SIGTERM, _leave)
+    if end_with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout.write(f"{SYSTEMS[kind].name} simulator: {address}\n")
+    sys.stdout.flush()
+    server.run()
+    server.close()
+    request_log.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that refuses callers until the server really runs."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise PortInUse(f"Port {port} of {host} is in use or not allowed: choose another one.") from None
+    return listener
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _end_with_parent() -> None:
+    """Whoever started us keeps the other end of our standard input open for as long as it lives."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,209 @@
+"""The web server of a simulated system: its SOAP address, its WSDL, and two addresses to look at it and to disturb it.
+
+POST /soap      the operations of our contract, SOAP 1.1 and 1.2
+GET /soap?wsdl  the contract
+GET /state      what it remembers, as JSON
+POST /control   faults to have from now on (`faults.py`), {"clear": true}, or {"act": "register", "number": "SQ1"}
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from threading import Lock
+from typing import Any
+
+from waitress.channel import ClientDisconnected
+
+from gateway.contract import NAMESPACE, Contract
+from gateway.documents import Documents
+from gateway.errors import InvalidMessage, MessageFault, RequestRefused
+from gateway.messages.wire import Wire
+from gateway.simulators.faults import Faults, UnknownFault
+from gateway.simulators.request_log import RequestLog
+from gateway.simulators.system import SimulatedSystem
+from gateway.soap.envelope import Limits, SoapVersion, parse_envelope
+from gateway.soap.explain import normalise
+from gateway.soap.front import read_body, soap_version
+
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+JSON = "application/json; charset=utf-8"
+LARGEST_CONTROL = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request that could be read."""
+
+    operation: str
+    request: Any
+    version: SoapVersion
+
+
+class Simulator:
+    """A WSGI application around one simulated system."""
+
+    def __init__(
+        self, system: SimulatedSystem, contract: Contract, wire: Wire, log: RequestLog, public_url: str
+    ) -> None:
+        self._system = system
+        self._contract = contract
+        self._wire = wire
+        self._log = log
+        self._documents = Documents(contract, public_url)
+        self._operations = {operation.name: operation for operation in contract.operations}
+        self._faults = Faults()
+        self._one_at_a_time = Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        reply = self._reply(environ)
+        status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
+        start_response(status, [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))])
+        return [reply.body]
+
+    def _reply(self, environ: Environ) -> Reply:
+        place = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if place == ("POST", "/soap"):
+            return self._soap(environ)
+        if place == ("GET", "/soap"):
+            wsdl = self._documents.wsdl(environ.get("QUERY_STRING", ""))
+            return Reply(404, "text/plain", b"") if wsdl is None else Reply(200, "text/xml; charset=utf-8", wsdl)
+        if place == ("GET", "/state"):
+            return self._state()
+        if place == ("POST", "/control"):
+            return self._control(environ)
+        return Reply(404, "text/plain; charset=utf-8", (__doc__ or "").encode())
+
+    # --- SOAP ---------------------------------------------------------------------------------------------------------
+
+    def _soap(self, environ: Environ) -> Reply:
+        limits = Limits()
+        body = b""
+        try:
+            body = read_body(environ, lambda _: True, limits)
+            message = self._read(body, environ.get("CONTENT_TYPE", ""), limits)
+        except MessageFault as problem:
+            self._log.write("", problem.code)
+            return _fault(problem, soap_version(environ, body))
+        return self._disturbed(message)
+
+    def _read(self, body: bytes, content_type: str, limits: Limits) -> Message:
+        envelope = parse_envelope(body, content_type, limits, huge=len(body) > limits.body_bytes)
+        namespace, _, name = envelope.wrapper.tag.rpartition("}")
+        if namespace != "{" + NAMESPACE or name not in self._operations or not self._system.serves(name):
+            raise InvalidMessage(f"{self._system.name} 不提供该操作。", f"{self._system.name} has no such operation.")
+        schema, wrapper = self._contract.schema, envelope.wrapper
+        if not schema.validate(wrapper) and not (normalise(self._contract, wrapper) and schema.validate(wrapper)):
+            raise InvalidMessage()
+        request = self._wire.read(self._operations[name].request_type, wrapper[0])
+        return Message(name, request, envelope.version)
+
+    def _disturbed(self, message: Message) -> Reply:
+        """The answer, with the faults that are switched on for such a message."""
+        faults = self._faults.take(message.operation)
+        if "slow_seconds" in faults:
+            time.sleep(float(faults["slow_seconds"]))
+        if "drop_before_commit" in faults:
+            self._log.write(message.operation, "-", message.request, fault="drop_before_commit")
+            raise ClientDisconnected
+        if "status" in faults:
+            status = HTTPStatus(int(faults["status"]))
+            self._log.write(message.operation, f"HTTP-{status.value}", message.request, fault="status")
+            return Reply(status.value, "text/html", f"<h1>{status.phrase}</h1>".encode())
+        response = self._refusal(message, faults["refuse"]) if "refuse" in faults else self._answer(message)
+        result = response.result
+        dropped = "drop_after_commit" in faults
+        self._log.write(
+            message.operation,
+            result.result_code,
+            message.request,
+            his_charge_no=getattr(response, "his_charge_no", None),
+            his_refund_no=getattr(response, "his_refund_no", None),
+            duplicate=result.duplicate or None,
+            fault=next(iter(faults), None),
+        )
+        if dropped:
+            raise ClientDisconnected
+        document = self._wire.document(f"{message.operation}Response", response)
+        return Reply(200, message.version.content_type, _envelope(document, message.version))
+
+    def _answer(self, message: Message) -> Any:
+        """One request at a time, so that a number is never booked twice."""
+        with self._one_at_a_time:
+            try:
+                return self._system.answer(message.operation, message.request)
+            except RequestRefused as reason:
+                result = self._system.result(
+                    message.request, reason.code, reason.text_zh, reason.text_en, retryable=reason.retryable
+                )
+                return self._response_class(message)(result=result)
+
+    def _refusal(self, message: Message, code: str) -> Any:
+        result = self._system.result(message.request, code, "模拟的拒绝", "A refusal that was asked for")
+        return self._response_class(message)(result=result)
+
+    def _response_class(self, message: Message) -> Any:
+        return self._wire.class_of(self._operations[message.operation].response_type)
+
+    # --- looking and disturbing ---------------------------------------------------------------------------------------
+
+    def _state(self) -> Reply:
+        with self._one_at_a_time:
+            state = {"name": self._system.name, "faults": self._faults.listed(), **self._system.state()}
+            return _json(200, state)
+
+    def _control(self, environ: Environ) -> Reply:
+        try:
+            size = min(int(environ.get("CONTENT_LENGTH") or 0), LARGEST_CONTROL)
+            wanted = json.loads(environ["wsgi.input"].read(size))
+            if wanted.pop("clear", False):
+                self._faults.clear()
+            if action := wanted.pop("act", None):
+                with self._one_at_a_time:
+                    self._system.act(action, str(wanted.pop("number", "")))
+            if wanted:
+                self._faults.switch_on(wanted)
+        except (UnknownFault, LookupError) as problem:
+            return _json(400, {"error": str(problem)})
+        except (ValueError, TypeError, AttributeError):
+            return _json(400, {"error": 'Post a JSON object, for example {"drop_after_commit": 1}.'})
+        return _json(200, {"faults": self._faults.listed()})
+
+
+def _json(status: int, content: Any) -> Reply:
+    return Reply(status, JSON, json.dumps(content, ensure_ascii=False, default=str).encode())
+
+
+def _envelope(body: str, version: SoapVersion) -> bytes:
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{version.namespace}">'
+        f"<s:Body>{body}</s:Body></s:Envelope>"
+    ).encode()
+
+
+def _fault(problem: MessageFault, version: SoapVersion) -> Reply:
+    """A SOAP fault that blames the sender, as short as a partner's."""
+    text = html.escape(problem.text_en)
+    if version is SoapVersion.V11:
+        body = f"<s:Fault><faultcode>s:Client</faultcode><faultstring>{text}</faultstring></s:Fault>"
+        return Reply(500, version.content_type, _envelope(body, version))
+    body = (
+        "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code>"
+        f'<s:Reason><s:Text xml:lang="en">{text}</s:Text></s:Reason></s:Fault>'
+    )
+    return Reply(400, version.content_type, _envelope(body, version))
