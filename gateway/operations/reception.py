@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -35,8 +35,14 @@ READS = frozenset({"GetMedicalRecord", "QueryRequisition", "QueryTransaction"})
 NOT_STORED = frozenset({"402", "404", "413", "422", "423", "429", "503", "504"})
 """Refusals without effect whose cause may go away: the same MessageId is decided again."""
 
+LOST_RACE = frozenset({"23505", "40001", "40P01"})
+"""SQLSTATEs of a message that lost a race, or repeats an earlier one: unique violation, serialization, deadlock."""
+
 RACES = 5
 """How often a message that lost a race starts again before the gateway calls itself unavailable."""
+
+NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for SentAt where content is compared."""
 
 PARKED_FOR = timedelta(minutes=10)
 ACKNOWLEDGEMENT_PARKED_FOR = timedelta(hours=24)
@@ -82,15 +88,16 @@ class Reception:
         by a rule is a response.
         """
         self._check_sender(received)
-        content_hash = "" if received.operation in READS else self.content_hash(received.request)
-        for _ in range(RACES):
+        text = self._wire.write(received.request)
+        content_hash = "" if received.operation in READS else self.content_hash(received.request, text)
+        for attempt in range(RACES):
             try:
-                return self._once(received, content_hash)
-            except IntegrityError:
-                continue
-            except (OperationalError, InterfaceError, PoolTimeout) as problem:
-                if getattr(getattr(problem, "orig", None), "sqlstate", None) in ("40001", "40P01"):
+                return self._once(received, text, content_hash, look_up=attempt > 0)
+            except (OperationalError, InterfaceError, IntegrityError, PoolTimeout) as problem:
+                if getattr(getattr(problem, "orig", None), "sqlstate", None) in LOST_RACE:
                     continue
+                if isinstance(problem, IntegrityError):
+                    raise
                 raise ServiceUnavailable() from None
             except DBAPIError as problem:
                 if problem.connection_invalidated:
@@ -98,13 +105,13 @@ class Reception:
                 raise
         raise ServiceUnavailable()
 
-    def content_hash(self, request: Any) -> str:
-        """Equal for equal content, whatever the client stamps anew on a retry."""
-        header = request.header
-        stable = replace(header, operator_code=None, operator_name=None, version=None)
+    def content_hash(self, request: Any, text: str) -> str:
+        """Equal for equal content, whatever the client stamps anew on a retry; `text` is the request as written."""
+        header = replace(request.header, operator_code=None, operator_name=None, version=None)
         if header.sent_at is not None:
-            stable = replace(stable, sent_at=datetime.min.replace(year=2000, tzinfo=header.sent_at.tzinfo))
-        return hashlib.sha256(self._wire.write(replace(request, header=stable)).encode()).hexdigest()
+            header = replace(header, sent_at=NO_TIME)
+        body = text[text.index("</Header>") :]
+        return hashlib.sha256((self._wire.write(header) + body).encode()).hexdigest()
 
     def _check_sender(self, received: Received) -> None:
         header = received.request.header
@@ -113,27 +120,25 @@ class Reception:
         if header.hospital_code is not None and header.hospital_code not in self._site.hospital_codes:
             raise NotAllowed("网关不服务于该 HospitalCode。", "This gateway does not serve that HospitalCode.")
 
-    def _once(self, received: Received, content_hash: str) -> Any:
+    def _once(self, received: Received, text: str, content_hash: str, *, look_up: bool) -> Any:
+        """Decide a message in one unit of work.
+
+        Nearly every message is new, so its key is not looked up first: a repetition breaks on the primary key, is
+        rolled back whole and comes again with `look_up`. That saves every new message a round trip.
+        """
         with self._sessions() as session:
-            unit = Unit(
-                session=session,
-                received=received,
-                site=self._site,
-                dispatch=self._dispatch,
-                wire=self._wire,
-                hospital_code=received.request.header.hospital_code or self._site.hospital_code,
-                content_hash=content_hash,
-            )
-            known = None if received.operation in READS else self._known(session, received)
-            if known is not None and known.answer is not None and known.content_hash == content_hash:
-                return self._repeat(unit, known)
+            unit = self._unit(session, received, text, content_hash)
+            known = self._known(unit) if look_up else None
             unit.needs_key = known is None and received.operation not in READS
             try:
-                if known is not None and known.content_hash != content_hash:
-                    raise MessageConflict()
+                self._check_content(known, content_hash)
+                if known is not None and known.answer is not None:
+                    return self._repeat(unit, known)
                 response = self._handlers[received.operation](received.request, unit)
             except RequestRefused as reason:
                 session.rollback()
+                if not look_up and not unit.has_asked and self._known(unit) is not None:
+                    return self._once(received, text, content_hash, look_up=True)
                 response = self._refuse(unit, reason)
             else:
                 self._keep(unit, response, known)
@@ -142,9 +147,28 @@ class Reception:
             self._apply_parked(what)
         return response
 
-    def _known(self, session: Session, received: Received) -> MessageKey | None:
-        key = (received.caller.name, received.operation, received.request.header.message_id)
-        return session.get(MessageKey, key)
+    def _unit(self, session: Session, received: Received, text: str, content_hash: str) -> Unit:
+        return Unit(
+            session=session,
+            received=received,
+            site=self._site,
+            dispatch=self._dispatch,
+            wire=self._wire,
+            hospital_code=received.request.header.hospital_code or self._site.hospital_code,
+            content_hash=content_hash,
+            request_text=text,
+        )
+
+    @staticmethod
+    def _check_content(known: MessageKey | None, content_hash: str) -> None:
+        if known is not None and known.content_hash != content_hash:
+            raise MessageConflict()
+
+    @staticmethod
+    def _known(unit: Unit) -> MessageKey | None:
+        if unit.received.operation in READS:
+            return None
+        return unit.session.get(MessageKey, (unit.sender_code, unit.received.operation, unit.message_id))
 
     def _repeat(self, unit: Unit, known: MessageKey) -> Any:
         """The first answer once more; the repetition itself is journalled."""
@@ -231,7 +255,7 @@ class Reception:
                 message_id=unit.message_id,
                 txn_no=unit.txn_no,
                 waits_for=waits_for,
-                request=self._wire.write(unit.received.request),
+                request=unit.request_text,
                 parked_at=unit.now,
                 expires_at=unit.now + (ACKNOWLEDGEMENT_PARKED_FOR if long else PARKED_FOR),
                 applied_at=None,

@@ -72,6 +72,8 @@ class Unit:
     wire: Wire
     hospital_code: str
     content_hash: str
+    request_text: str
+    """The children of the Request element as XML, as they are kept."""
     subject: str = ""
     """What the message is about, for the audit: a kind and a number, never a name."""
     requisition_no: str | None = None
@@ -135,7 +137,7 @@ class Unit:
 
     def text_of(self, message: Any) -> str:
         """A message as it is kept: the children of its Request element as XML."""
-        return self.wire.write(message)
+        return self.request_text if message is self.received.request else self.wire.write(message)
 
     def flush(self) -> None:
         """Write what was collected; still nothing is committed."""
