@@ -59,6 +59,8 @@ class CriticalValue(Base):
         target = _REACHES.get(kind)
         if target is None or self.state in (CriticalStatus.CANCELLED, CriticalStatus.CLOSED):
             return
+        if kind is AckType.TECH_CONFIRM and self.handled_at is None:
+            return
         if kind is AckType.HANDLE and self.handled_at is None:
             self.handled_at = now
         if target.value > self.status:
@@ -72,7 +74,7 @@ _REACHES = {
     AckType.HANDLE: CriticalStatus.HANDLED,
     AckType.TECH_CONFIRM: CriticalStatus.CLOSED,
 }
-"""READ, TRANSFER and UNREACHABLE are kept and stop no clock."""
+"""READ, TRANSFER and UNREACHABLE are kept and stop no clock; TECH_CONFIRM closes only what was handled."""
 
 
 class CriticalAcknowledgement(Base):

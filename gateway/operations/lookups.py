@@ -49,6 +49,29 @@ def visit_state(unit: Unit, visit_no: str, branch_code: str) -> VisitState:
 
 
 def merged_into(unit: Unit, patient_id: str) -> str | None:
-    """The patient this one was merged into, None when it was not."""
-    found = unit.session.get(PatientMerge, (unit.hospital_code, patient_id))
-    return found.patient_id if found is not None else None
+    """Who this patient is today, None when it was never merged into another."""
+    chain = merge_chain(unit, patient_id)
+    return chain[-1] if len(chain) > 1 else None
+
+
+def merge_chain(unit: Unit, patient_id: str) -> list[str]:
+    """The patient, whom it was merged into, whom that one was merged into, and so on to who it is today."""
+    chain = [patient_id]
+    while True:
+        found = unit.session.get(PatientMerge, (unit.hospital_code, chain[-1]))
+        if found is None or found.patient_id in chain:
+            return chain
+        chain.append(found.patient_id)
+
+
+def patient_ids(unit: Unit, patient_id: str) -> frozenset[str]:
+    """Every id under which this patient may be known: today's, and all that were merged into it."""
+    ids = {merged_into(unit, patient_id) or patient_id}
+    newest = ids
+    while newest:
+        query = select(PatientMerge.former_patient_id).where(
+            PatientMerge.hospital_code == unit.hospital_code, PatientMerge.patient_id.in_(newest)
+        )
+        newest = set(unit.session.scalars(query)) - ids
+        ids = ids | newest
+    return frozenset(ids)

@@ -1,10 +1,10 @@
 """A hospital on an empty database for every test."""
 
 import pytest
-from hospital import Hospital
 from sqlalchemy import Engine, text
 
 from gateway.model.base import Base
+from hospital import Hospital
 
 
 @pytest.fixture

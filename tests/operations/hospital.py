@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from building import HOSPITAL, OTHER_HOSPITAL, TEN, ZONE
 from lxml import etree
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from building import HOSPITAL, OTHER_HOSPITAL, TEN, ZONE
 from gateway.config import Limits, Rules
-from gateway.contract import Contract, snake_case
+from gateway.contract import Contract
 from gateway.messages.common import Result
 from gateway.messages.wire import Wire
 from gateway.model.base import Base
@@ -24,35 +22,13 @@ from gateway.model.delivery import UNFINISHED, Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
 from gateway.operations.dispatch import Forward, Outcome, OutcomeHook, PartnerAnswer
 from gateway.operations.reception import Reception
+from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Received, Site, new_txn_no
 from gateway.store import make_sessions
 from gateway.terms import RequisitionType
 
 CONTRACT = Contract()
 WIRE = Wire(CONTRACT, ZONE)
-
-
-def _present() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Handlers and hooks of the operations that are written so far."""
-    handlers = {}
-    for operation in CONTRACT.operations:
-        name = snake_case(operation.name)
-        if importlib.util.find_spec(f"gateway.operations.{name}"):
-            handlers[operation.name] = getattr(importlib.import_module(f"gateway.operations.{name}"), name)
-    hooks = {"ReportStatus": ("report_status", "status_delivered"), "ChargeItem": ("ledger", "settle")}
-    hooks |= {
-        "RefundItem": ("ledger", "settle"),
-        "PushCriticalValue": ("push_critical_value", "critical_value_delivered"),
-    }
-    found = {
-        operation: getattr(importlib.import_module(f"gateway.operations.{module}"), name)
-        for operation, (module, name) in hooks.items()
-        if importlib.util.find_spec(f"gateway.operations.{module}")
-    }
-    return handlers, found
-
-
-HANDLERS, HOOKS = _present()
 NOT_SENT = PartnerAnswer(Outcome.NOT_SENT, "CONNECT")
 UNKNOWN = PartnerAnswer(Outcome.UNKNOWN, "TIMEOUT")
 FAULT = PartnerAnswer(Outcome.FAULT, "FAULT")
@@ -242,7 +218,7 @@ class RecordingDispatch:
             earlier = select(Delivery.id).where(
                 Delivery.lock == row.lock, Delivery.id < row.id, Delivery.state.in_(UNFINISHED)
             )
-            if session.scalars(earlier).first() is not None:
+            if forward.key and session.scalars(earlier).first() is not None:
                 return NOT_SENT
         self.asked.append(forward)
         waiting = self.scripts[forward.partner, forward.operation]

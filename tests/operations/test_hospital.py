@@ -1,7 +1,6 @@
 """The played hospital keeps its promises to the tests that rely on it."""
 
 from building import ct_requisition, outpatient_ct, status
-
 from gateway.model.delivery import DeliveryState
 from gateway.model.requisition import Requisition
 from gateway.terms import StatusCode
