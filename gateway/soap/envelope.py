@@ -255,7 +255,6 @@ def _refuse_text(element: etree._Element, path: str) -> None:
 
 def _check_understood(block: etree._Element, version: SoapVersion) -> None:
     """Refuse a header block that is meant for us, must be understood, and is none we know."""
-    name = etree.QName(block)
     must = block.get(f"{{{version.namespace}}}mustUnderstand", "0").strip()
     if must not in {"0", "1", "false", "true"}:
         raise InvalidMessage(
@@ -264,12 +263,12 @@ def _check_understood(block: etree._Element, version: SoapVersion) -> None:
     role = block.get(f"{{{version.namespace}}}{'actor' if version is SoapVersion.V11 else 'role'}", "").strip()
     if must in {"0", "false"} or role not in OUR_ROLES:
         return
-    if block.tag not in UNDERSTOOD and name.namespace not in ADDRESSING_NAMESPACES:
+    if block.tag not in UNDERSTOOD and block.tag[1:].partition("}")[0] not in ADDRESSING_NAMESPACES:
         raise NotUnderstood(path=f"Envelope/Header/{_name(block)}")
 
 
 def _name(element: etree._Element) -> str:
-    return str(etree.QName(element).localname)[:LONGEST_NAME_SHOWN]
+    return str(element.tag).rpartition("}")[2][:LONGEST_NAME_SHOWN]
 
 
 # --- Habits of SOAP toolkits ------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, Any] = {
     "control_socket_disable": True,
     "proc_name": "gateway",
 }
-"""gunicorn's settings where nothing else is asked for; docs/operation/web-server.md explains them."""
+"""gunicorn's settings where nothing else is asked for; docs/specification/wire.md names the limits."""
 
 
 class GatewayServer(BaseApplication):  # type: ignore[misc]

@@ -394,6 +394,7 @@ def test_the_first_part_of_a_large_message_shows_who_sends_what(charset):
         envelope()[:100],
         b"<a><Body><b/></Body></a>",
         b"<!DOCTYPE a><a/>",
+        envelope("<s:Body><undeclared:Call>", AUTH),
         b"<a>" * 100_000,
     ],
 )
