@@ -1,0 +1,83 @@
+"""The figures a hospital's monitoring reads at /metrics: how many messages, with which result, how long, how many now.
+
+Every process counts for itself; with a folder for it, each keeps its figures in files there and /metrics adds them up,
+whichever process answers. No figure names a patient, a client or a message.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from functools import cache
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 8.0, 15.0, 30.0)
+"""Seconds; 8 is what a caller waits for a partner at most."""
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which prometheus_client learns the folder that the processes share."""
+
+
+def prepare_folder(folder: Path) -> None:
+    """An empty folder for the figures of this start's processes; to be called once, before the first of them runs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+
+
+def forget_process(folder: Path, pid: int) -> None:
+    """A process has ended: what it had in progress is not in progress any more; what it counted stays."""
+    multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The figures of one process. `folder` is shared with the others, None if this process is alone."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._registry = CollectorRegistry()
+        if folder is not None:  # prometheus_client decides when it is imported, which may have been too early
+            os.environ[FOLDER] = str(folder)
+            values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+        requests = Counter(
+            "gateway_requests",
+            "SOAP messages answered, by operation and result code",
+            ("operation", "code"),
+            registry=self._registry,
+        )
+        seconds = Histogram(
+            "gateway_request_seconds",
+            "Seconds from a message's arrival to its answer",
+            ("operation",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._in_progress = Gauge(
+            "gateway_requests_in_progress",
+            "SOAP messages being worked on",
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self._count = cache(requests.labels)
+        self._time = cache(seconds.labels)
+
+    def begin(self) -> float:
+        """A message has come; the answer is what `end` wants to know of it."""
+        self._in_progress.inc()
+        return time.perf_counter()
+
+    def end(self, begun: float, operation: str, code: str) -> None:
+        """It is answered. Both texts are from closed sets: nothing a caller sends may make a new figure."""
+        self._in_progress.dec()
+        self._count(operation, code).inc()
+        self._time(operation).observe(time.perf_counter() - begun)
+
+    def render(self) -> bytes:
+        """All processes' figures in Prometheus' text format."""
+        registry = self._registry
+        if self._folder is not None:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
