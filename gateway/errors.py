@@ -50,7 +50,7 @@ class MessageFault(GatewayError):
     """报文无法处理。 | The message cannot be processed."""
 
     http_status: ClassVar[int] = 500
-    """The HTTP status for SOAP 1.1; SOAP 1.2 has 400 for every fault of the sender, except 401, 413 and 429."""
+    """The HTTP status for SOAP 1.1; where it is 500, SOAP 1.2 has 400 for a fault of the sender (gateway/soap/faults.py)."""
     sender: ClassVar[bool] = True
     """Whose fault it is: Client/Sender when true, Server/Receiver when false."""
 
@@ -63,6 +63,12 @@ class InvalidMessage(MessageFault):
 
 class NotUnderstood(InvalidMessage):
     """报文头要求必须理解，但网关不认识。 | A header block marked mustUnderstand is unknown to the gateway."""
+
+
+class UnknownAddress(InvalidMessage):
+    """此地址没有 SOAP 服务，请发送到 WSDL 中的地址。 | There is no SOAP service at this address: send to the one in the WSDL."""
+
+    http_status = 404
 
 
 class VersionMismatch(InvalidMessage):
