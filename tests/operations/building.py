@@ -114,8 +114,13 @@ def requisition_item(seq: int = 1, **changes: Any) -> RequisitionItem:
     return RequisitionItem(**values | changes)
 
 
-def ct_requisition(requisition_no: str = "R1", *, items: int = 1, **changes: Any) -> SubmitRequisitionRequest:
-    """A CT of the inpatient P1 in visit V1, sent by the nurse; release_event=None leaves it held."""
+def ct_requisition(
+    requisition_no: str = "R1", *, items: int | tuple[RequisitionItem, ...] = 1, **changes: Any
+) -> SubmitRequisitionRequest:
+    """A CT of the inpatient P1 in visit V1, sent by the nurse; release_event=None leaves it held.
+
+    `items` are the items themselves, or how many of the usual kind.
+    """
     values: dict[str, Any] = {
         "header": header("HIS"),
         "action": RequisitionAction.NEW,
@@ -130,7 +135,7 @@ def ct_requisition(requisition_no: str = "R1", *, items: int = 1, **changes: Any
         "ordering_doctor_name": "赵䶮",
         "ordered_at": TEN - minutes(30),
         "perform_dept_code": "0103",
-        "items": tuple(requisition_item(seq) for seq in range(1, items + 1)),
+        "items": tuple(map(requisition_item, range(1, items + 1))) if isinstance(items, int) else items,
     }
     return SubmitRequisitionRequest(**values | changes)
 
