@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -280,6 +281,11 @@ class Hospital:
         )
         wrapper = f"{operation}Response"
         return self._through_the_wire(operation, WIRE.document(wrapper, response), "ResponseType")
+
+    def send_at_once(self, *requests: Any) -> list[Any]:
+        """The responses to messages that arrive together, each in a thread of its own."""
+        with ThreadPoolExecutor(len(requests)) as threads:
+            return list(threads.map(self.send, requests))
 
     def rows(self, model: type[Base], **equal: Any) -> list[Any]:
         """The rows of a table that have these values, in the order of their keys."""

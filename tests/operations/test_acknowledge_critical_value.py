@@ -135,6 +135,19 @@ def test_the_same_number_with_another_content_is_refused(ward):
     assert (code_of(answer), answer.critical_status) == ("CRV-409", CriticalStatus.HANDLED)
 
 
+def test_two_doctors_at_once_are_both_kept(ward):
+    answers = ward.send_at_once(*(acknowledgement(kind=AckType.HANDLE) for _ in range(6)))
+    assert {code_of(answer) for answer in answers} == {"0"}
+    assert len(ward.rows(CriticalAcknowledgement)) == 6
+
+
+def test_the_same_acknowledgement_six_times_at_once_is_kept_once(ward):
+    request = acknowledgement(ack_id="QR1")
+    answers = ward.send_at_once(*(again(request) for _ in range(6)))
+    assert [code_of(answer) for answer in answers] == ["0"] * 6
+    assert len(ward.rows(CriticalAcknowledgement)) == 1
+
+
 def test_two_systems_may_use_the_same_acknowledgement_number(ward):
     ward.send(acknowledgement(ack_id="QR1"))
     assert code_of(ward.send(acknowledgement(ack_id="QR1", header=header("APP")))) == "0"

@@ -183,6 +183,13 @@ def test_the_same_value_under_new_message_ids_is_one_value(ward):
     assert len(ward.rows(CriticalValue)) == len(ward.dispatch.asked) == 1
 
 
+def test_the_same_value_sent_eight_times_at_once_rings_once(ward):
+    answers = ward.send_at_once(*(push(found_at=TEN) for _ in range(8)))
+    assert {code_of(answer) for answer in answers} == {"0"}
+    assert sorted(answer.result.duplicate for answer in answers) == [False] + [True] * 7
+    assert len(ward.rows(CriticalValue)) == len(ward.dispatch.asked) == 1
+
+
 def test_the_same_number_for_another_finding_is_refused(ward):
     ward.send(push())
     answer = ward.send(push(content="另一个发现"))

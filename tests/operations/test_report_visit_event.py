@@ -144,6 +144,13 @@ def test_the_same_event_under_a_new_message_id_is_told_once(hospital):
     assert len(hospital.rows(VisitEventRecord)) == 1
 
 
+def test_six_events_of_a_new_visit_at_once_make_one_visit(hospital):
+    answers = hospital.send_at_once(*(visit_event() for _ in range(6)))
+    assert {code_of(answer) for answer in answers} == {"0"}
+    assert hospital.row(Visit).state == VisitState.OPEN
+    assert len(hospital.rows(VisitEventRecord)) == 6
+
+
 def test_an_event_number_used_for_another_event_is_refused(hospital):
     hospital.send(visit_event(VisitEvent.ADMIT, "JZ-1"))
     assert code_of(hospital.send(visit_event(VisitEvent.DISCHARGE, "JZ-1"))) == "VIS-409"

@@ -191,6 +191,19 @@ def test_the_same_version_with_the_same_content_is_known(ward):
     assert len(ward.rows(ReportVersion)) == 1
 
 
+def test_the_same_version_six_times_at_once_is_passed_on_once(ward):
+    request = report()
+    answers = ward.send_at_once(*(again(request) for _ in range(6)))
+    assert [code_of(answer) for answer in answers] == ["0"] * 6
+    assert reports_to(ward) == [("his", 1), ("emr", 1)]
+
+
+def test_two_reports_of_the_same_requisitions_do_not_stop_each_other(ward):
+    ward.send(outpatient_ct("R2"))
+    requests = [report(f"BG{n}", 1, *(("R1", "R2") if n % 2 else ("R2", "R1"))) for n in range(6)]
+    assert {code_of(answer) for answer in ward.send_at_once(*requests)} == {"0"}
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_version_that_is_not_greater_is_refused(ward, version):
     ward.send(report(version=2))
