@@ -28,7 +28,7 @@ OPERATION = "AcknowledgeCriticalValue"
 def acknowledge_critical_value(
     request: AcknowledgeCriticalValueRequest, unit: Unit
 ) -> AcknowledgeCriticalValueResponseType:
-    """Keep the acknowledgement for ever and move the loop on (docs/specification/critical-values.md)."""
+    """Keep the acknowledgement for ever and move the loop on (docs/specification/critical-value.md)."""
     unit.subject, unit.detail = f"critical value {request.critical_id}", f"type={request.ack_type}"
     if request.ack_type is AckType.HANDLE and request.opinion is None:
         raise OpinionMissing()

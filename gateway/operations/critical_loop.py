@@ -1,7 +1,7 @@
 """Opens the loop of a critical value, finds it again, and tells those who must act, whoever noticed it.
 
 A push and a report that calls itself critical open the same loop. None is ever refused because a code, a visit or a
-recipient is unknown: it is kept, marked, and told to the fallback receiver (docs/specification/critical-values.md).
+recipient is unknown: it is kept, marked, and told to the fallback receiver (docs/specification/critical-value.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """GetMedicalRecord: a department reads a patient's record; who may is decided here, and every look is audited.
 
 The gateway keeps nothing of the record. It asks the EMR while the caller waits, and passes on no more than was asked
-for and allowed (docs/specification/medical-record.md).
+for and allowed (docs/specification/records.md).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _IDENTIFIER = re.compile(r"[!-~]{1,64}")
 
 
 def push_critical_value(request: PushCriticalValueRequest, unit: Unit) -> PushCriticalValueResponseType:
-    """Open the loop, tell HIS at once and keep telling until it answers (docs/specification/critical-values.md)."""
+    """Open the loop, tell HIS at once and keep telling until it answers (docs/specification/critical-value.md)."""
     unit.subject, unit.requisition_no = f"critical value {request.critical_id}", request.requisition_no
     unit.visit_no = request.visit.visit_no if request.visit is not None else None
     action = (request.action or "NEW").upper()
@@ -89,14 +89,22 @@ def critical_value_delivered(session: Session, forward: Forward, answer: Partner
 
 
 def keep_unreadable_push(
-    session: Session, *, sender_code: str, xml: bytes, message_id: str, hospital_code: str, now: datetime
+    session: Session,
+    *,
+    sender_code: str,
+    xml: bytes,
+    message_id: str,
+    hospital_code: str,
+    now: datetime,
+    txn_no: str | None = None,
+    soap_version: str = "",
 ) -> str:
     """Keep a push that does not keep to the contract, and alarm the duty office: somebody may be in danger.
 
-    Returns the transaction number under which it is found; the caller commits. `message_id` is what could be read of
-    it, else empty. A repetition that is still unsettled raises no second alarm.
+    Returns the transaction number under which it is found, the one given or a new one; the caller commits.
+    `message_id` is what could be read of it, else empty. A repetition that is still unsettled raises no second alarm.
     """
-    txn_no = new_txn_no(now)
+    txn_no = txn_no or new_txn_no(now)
     known_id = message_id if _IDENTIFIER.fullmatch(message_id) else ""
     session.add(
         JournalEntry(
@@ -107,7 +115,7 @@ def keep_unreadable_push(
             message_id=known_id,
             hospital_code=hospital_code,
             branch_code="",
-            soap_version="",
+            soap_version=soap_version,
             xml=xml,
             result_code=InvalidMessage.code,
             answered_at=now,
