@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.model.base import Base
@@ -46,12 +46,7 @@ class Delivery(Base):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index(
-            "ix_delivery_unfinished",
-            "lock",
-            "id",
-            postgresql_where=text("state NOT IN ('DELIVERED', 'REFUSED', 'DISCARDED')"),
-        ),
+        Index("ix_delivery_lock", "lock", "id"),
         Index("ix_delivery_partner_state", "partner", "state"),
         Index("ix_delivery_txn_no", "txn_no"),
     )
@@ -61,7 +56,8 @@ class Delivery(Base):
     operation: Mapped[str]
     lane: Mapped[str]
     lock: Mapped[str]
-    """partner, hospital, branch and key: deliveries of one lock leave in the order of their ids."""
+    """kind, partner, hospital, branch and key, with bars between: deliveries of one lock leave in the order of their ids.
+    Without a key they need no order."""
     state: Mapped[str]
     attempts: Mapped[int] = mapped_column(server_default="0")
     txn_no: Mapped[str]

@@ -64,7 +64,7 @@ class Canonical:
         """What became of a charge or refund whose answer was lost, as if it had been answered now.
 
         None when the partner does not know it, so that it has to be sent again; UNKNOWN when the partner gave no
-        answer or has not decided.
+        answer (its code begins with QUERY) or has not decided (its code is the transaction's state).
         """
         is_charge = operation == "ChargeItem"
         query = QueryTransactionRequest(
@@ -109,7 +109,7 @@ def _as_answer(request: Any, record: TransactionRecord, asked: PartnerAnswer) ->
     state = record.transaction_state
     said = record.result_code
     if state in UNDECIDED or (state is None and said.endswith(("-429", "-503", "-504"))):
-        return PartnerAnswer(Outcome.UNKNOWN, f"QUERY-{state or said}")
+        return PartnerAnswer(Outcome.UNKNOWN, str(state or said))
     booked = state is TransactionState.CONFIRMED or (state is None and said == "0")
     code = "0" if booked else said if said != "0" else str(state)
     result = replace(asked.response.result, result_code=code, message_id=record.message_id, duplicate=True)

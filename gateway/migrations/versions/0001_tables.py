@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from gateway.delivery import schema as job_queue
+
 
 revision = "0001"
 down_revision = None
@@ -66,9 +68,11 @@ def upgrade() -> None:
     money_tables()
     critical_values_tables()
     deliveries_tables()
+    job_queue.create(op.get_bind())
 
 
 def downgrade() -> None:
+    job_queue.drop(op.get_bind())
     for table in reversed(TABLES):
         op.drop_table(table)
 
@@ -310,12 +314,7 @@ def deliveries_tables() -> None:
     )
     op.create_index("ix_delivery_partner_state", "delivery", ["partner", "state"])
     op.create_index("ix_delivery_txn_no", "delivery", ["txn_no"])
-    op.create_index(
-        "ix_delivery_unfinished",
-        "delivery",
-        ["lock", "id"],
-        postgresql_where=sa.text("state NOT IN ('DELIVERED', 'REFUSED', 'DISCARDED')"),
-    )
+    op.create_index("ix_delivery_lock", "delivery", ["lock", "id"])
     op.create_table(
         "delivery_attempt",
         own_number("id"), big_number("delivery_id"), time("started_at"), number("milliseconds"), text("outcome"),

@@ -1,0 +1,165 @@
+"""The delivery side as operations see it: routes, queues, and a question at once (gateway/operations/dispatch.py)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from gateway.config import Partner, Settings
+from gateway.delivery.locks import Lock, earlier
+from gateway.delivery.routing import partners_of
+from gateway.delivery.sending import GRACE_SECONDS, Sender, Work
+from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
+from gateway.operations.dispatch import Forward, Outcome, PartnerAnswer
+from gateway.terms import RequisitionType
+
+IN_ORDER = text("SELECT pg_advisory_xact_lock(hashtextextended(lock, 0)) FROM unnest(CAST(:locks AS text[])) lock")
+"""Transactions that add to one lock wait for each other, so that ids, jobs and commits have the same order."""
+TURN_POLL_SECONDS = 0.05
+WITHDRAWABLE = frozenset({DeliveryState.QUEUED, DeliveryState.DEAD, DeliveryState.DISCARDED})
+
+
+class QueueDispatch:
+    """Implements gateway.operations.dispatch.Dispatch; one per process, for any number of threads."""
+
+    def __init__(self, settings: Settings, sender: Sender) -> None:
+        self._routes = settings.routes
+        self._partners = {partner.name: partner for partner in settings.partners}
+        self._sender = sender
+        self._jobs = sender.jobs
+
+    # --- the site's partners ------------------------------------------------------------------------------------------
+
+    def partners_for(
+        self,
+        operation: str,
+        *,
+        hospital_code: str,
+        requisition_type: RequisitionType | None = None,
+        perform_dept: str | None = None,
+    ) -> tuple[str, ...]:
+        return partners_of(
+            self._routes,
+            operation,
+            hospital_code=hospital_code,
+            requisition_type=requisition_type,
+            perform_dept=perform_dept,
+        )
+
+    def client_of(self, partner: str) -> str:
+        found = self._partners.get(partner)
+        return found.client_name if found else partner
+
+    def partner_of(self, client: str) -> str | None:
+        return next((name for name, partner in self._partners.items() if partner.client_name == client), None)
+
+    def charges_on_register(self, partner: str) -> bool:
+        found: Partner | None = self._partners.get(partner)
+        return found is not None and found.registration_charges
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
+        rows = [self._row(forward) for forward in forwards]
+        _keep_order(session, rows)
+        session.add_all(rows)
+        session.flush()
+        for row in rows:
+            self._jobs.add(session, row)
+
+    def ask(self, session: Session, forward: Forward, seconds: float, *, keep: bool) -> PartnerAnswer:
+        deadline = time.monotonic() + seconds
+        job_at = self._sender.now() + timedelta(seconds=seconds + GRACE_SECONDS)
+        row = self._row(forward)
+        _keep_order(session, [row])
+        session.add(row)
+        session.flush()
+        if keep or forward.key:
+            # Holds the lock while the question is out, and goes on with it if this process dies.
+            self._jobs.add(session, row, at=job_at, keep=keep)
+        work = None if earlier(session, row) else self._sender.mark_sending(row, forward, keep)
+        if work is None:
+            row.next_attempt_at = job_at
+        session.commit()
+        work = work or self._await_turn(row.id, forward, keep, deadline - seconds / 2)
+        if work is None:
+            self._give_up(row.id, keep)
+            return PartnerAnswer(Outcome.NOT_SENT, "ORDER")
+        answer = self._sender.call(work, max(deadline - time.monotonic(), 0.01))
+        return self._sender.conclude(work, answer, job_at=job_at)[1]
+
+    def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
+        lock = str(Lock("requisition", partner, hospital_code, branch_code, key))
+        rows = session.scalars(
+            select(Delivery).where(Delivery.lock == lock).order_by(Delivery.id).with_for_update()
+        ).all()
+        if any(row.state not in WITHDRAWABLE for row in rows) or _was_seen(session, [row.id for row in rows]):
+            return False
+        for row in rows:
+            if row.state != DeliveryState.DISCARDED:
+                row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, "WITHDRAWN", self._sender.now()
+                self._jobs.remove(session, row)
+        return True
+
+    def _row(self, forward: Forward) -> Delivery:
+        origin = forward.origin
+        return Delivery(
+            partner=forward.partner,
+            operation=forward.operation,
+            lane=Lane.CRITICAL if forward.urgent else Lane.NORMAL,
+            lock=str(Lock.of(forward.operation, forward.partner, origin, forward.key)),
+            state=DeliveryState.QUEUED,
+            attempts=0,
+            txn_no=origin.txn_no,
+            hospital_code=origin.hospital_code,
+            origin_sender_code=origin.sender_code,
+            origin_message_id=origin.message_id,
+            subject=forward.key or origin.message_id,
+            request=self._sender.wire.write(forward.request),
+            created_at=self._sender.now(),
+        )
+
+    # --- order --------------------------------------------------------------------------------------------------------
+
+    def _await_turn(self, delivery_id: int, forward: Forward, keep: bool, until: float) -> Work | None:
+        """Wait while what goes before is just being sent, or about to be; None when it takes longer or has failed."""
+        while time.monotonic() < until:
+            time.sleep(TURN_POLL_SECONDS)
+            with self._sender.sessions.begin() as session:
+                row = session.get_one(Delivery, delivery_id)
+                before = earlier(session, row)
+                if any(one.state != DeliveryState.SENDING and one.attempts > 0 for one in before):
+                    return None
+                if not before:
+                    session.refresh(row, with_for_update=True)
+                    is_waiting = row.state == DeliveryState.QUEUED and row.attempts == 0
+                    return self._sender.mark_sending(row, forward, keep) if is_waiting else None
+        return None
+
+    def _give_up(self, delivery_id: int, keep: bool) -> None:
+        """A message that may not wait in the queue ends here; any other is sent when its turn comes."""
+        if keep:
+            return
+        with self._sender.sessions.begin() as session:
+            row = session.get_one(Delivery, delivery_id, with_for_update=True)
+            if row.state == DeliveryState.QUEUED:
+                row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, "ORDER", self._sender.now()
+                self._jobs.remove(session, row)
+
+
+def _keep_order(session: Session, rows: Sequence[Delivery]) -> None:
+    locks = sorted({row.lock for row in rows if Lock.parse(row.lock).key})
+    if locks:
+        session.execute(IN_ORDER, {"locks": locks})
+
+
+def _was_seen(session: Session, delivery_ids: Sequence[int]) -> bool:
+    """Whether a partner may have read any of these: only what was never sent is certainly unknown to it."""
+    query = select(DeliveryAttempt.id).where(
+        DeliveryAttempt.delivery_id.in_(delivery_ids), DeliveryAttempt.outcome != Outcome.NOT_SENT
+    )
+    return session.scalars(query.limit(1)).first() is not None

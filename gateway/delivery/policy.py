@@ -1,0 +1,123 @@
+"""What follows from an attempt to deliver: the next state, whether to try again, and when.
+
+One table decides, the same for the first attempt while a caller waits and for every later one from the queue
+(docs/specification/delivery.md, "After an attempt").
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.delivery.locks import is_money
+from gateway.model.delivery import DeliveryState, Lane
+from gateway.operations.dispatch import Outcome, PartnerAnswer
+
+WAITS = (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 28800)
+"""Seconds before the second, third ... attempt: a day until the twelfth."""
+LONGEST_CRITICAL_WAIT = 30
+SHORTEST_QUERY_WAIT, LONGEST_QUERY_WAIT = 5, 300
+JITTER = 0.15
+"""So that what failed together does not come back together."""
+
+
+class Step(StrEnum):
+    """What becomes of the job."""
+
+    DONE = "DONE"
+    """Nothing more to do; the lock is free."""
+    AGAIN = "AGAIN"
+    """To be run again after a while; the lock is kept."""
+    PARKED = "PARKED"
+    """To wait for an operator; the lock is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows for a delivery."""
+
+    state: DeliveryState
+    step: Step
+    wait: float = 0
+    """Seconds until the next run, when there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known about a delivery when an attempt has ended."""
+
+    operation: str
+    lane: str
+    attempts: int
+    """How often it was sent, this time included."""
+    max_attempts: int
+    age: float = 0
+    """Seconds since it was sent last."""
+    keep: bool = True
+    """False for a question that ends with its first attempt."""
+
+
+class _Meaning(StrEnum):
+    YES = "YES"
+    NO = "NO"
+    NOT_YET = "NOT_YET"
+    NOT_SENT = "NOT_SENT"
+    UNKNOWN = "UNKNOWN"
+    FAULT = "FAULT"
+
+
+# For money a refusal is HIS's decision, which the ledger takes over; any other message that is not wanted is a
+# disagreement between two systems that a person has to look at, and what follows it must not overtake it.
+_NEXT = {
+    _Meaning.YES: (DeliveryState.DELIVERED, Step.DONE),
+    _Meaning.NO: (DeliveryState.DEAD, Step.PARKED),
+    _Meaning.FAULT: (DeliveryState.DEAD, Step.PARKED),
+    _Meaning.NOT_YET: (DeliveryState.QUEUED, Step.AGAIN),
+    _Meaning.NOT_SENT: (DeliveryState.QUEUED, Step.AGAIN),
+    _Meaning.UNKNOWN: (DeliveryState.UNKNOWN, Step.AGAIN),
+}
+_NEXT_OF_MONEY = {
+    **_NEXT,
+    _Meaning.NO: (DeliveryState.REFUSED, Step.DONE),
+    _Meaning.FAULT: (DeliveryState.REFUSED, Step.DONE),
+    _Meaning.NOT_YET: (DeliveryState.UNKNOWN, Step.AGAIN),
+}
+_NEXT_WITHOUT_KEEPING = {
+    **dict.fromkeys(_Meaning, (DeliveryState.DISCARDED, Step.DONE)),
+    _Meaning.YES: (DeliveryState.DELIVERED, Step.DONE),
+    _Meaning.NO: (DeliveryState.REFUSED, Step.DONE),
+}
+
+
+def decide(case: Case, answer: PartnerAnswer) -> Verdict:
+    """What follows from this answer."""
+    money = is_money(case.operation)
+    table = _NEXT_WITHOUT_KEEPING if not case.keep else _NEXT_OF_MONEY if money else _NEXT
+    state, step = table[_meaning(answer)]
+    if step is not Step.AGAIN:
+        return Verdict(state, step)
+    asks_first = money and state is DeliveryState.UNKNOWN
+    if case.lane != Lane.CRITICAL and not asks_first and case.attempts >= case.max_attempts:
+        return Verdict(DeliveryState.DEAD, Step.DONE if money else Step.PARKED)
+    return Verdict(state, step, _wait(case, asks_first=asks_first))
+
+
+def _meaning(answer: PartnerAnswer) -> _Meaning:
+    if answer.outcome is not Outcome.ANSWERED:
+        return _Meaning(answer.outcome.value)
+    if answer.is_yes:
+        return _Meaning.YES
+    result = getattr(answer.response, "result", None)
+    asks_again = bool(result is not None and result.retryable) or answer.code.endswith(("-503", "-504"))
+    return _Meaning.NOT_YET if asks_again else _Meaning.NO
+
+
+def _wait(case: Case, *, asks_first: bool) -> float:
+    if asks_first:
+        wait = min(max(case.age / 2, SHORTEST_QUERY_WAIT), LONGEST_QUERY_WAIT)
+    else:
+        wait = float(WAITS[min(max(case.attempts, 1), len(WAITS)) - 1])
+    if case.lane == Lane.CRITICAL:
+        wait = min(wait, LONGEST_CRITICAL_WAIT / (1 + JITTER))
+    return wait * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret

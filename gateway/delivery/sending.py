@@ -1,0 +1,277 @@
+"""One attempt to deliver: mark it begun, call the partner, store what came of it.
+
+Three steps in two short transactions; no row is locked while a partner thinks. What follows from an answer is stored
+in the transaction that stores the answer, and by one process only, whoever else tried the same delivery meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from lxml import etree
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from gateway.contract import NAMESPACE
+from gateway.delivery.jobs import Jobs
+from gateway.delivery.locks import Lock, is_money
+from gateway.delivery.policy import Case, Step, Verdict, decide
+from gateway.errors import InvalidMessage
+from gateway.messages.wire import Wire
+from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
+from gateway.operations.dispatch import Forward, Origin, Outcome, OutcomeHook, PartnerAnswer
+from gateway.partners.canonical import Stamp
+from gateway.partners.registry import Partners
+
+Result = TypeVar("Result")
+
+FINAL = frozenset({DeliveryState.DELIVERED, DeliveryState.REFUSED, DeliveryState.DISCARDED})
+READS = frozenset({"GetMedicalRecord", "QueryRequisition", "QueryTransaction"})
+"""Operations whose answers are passed on and not kept."""
+GRACE_SECONDS = 2.0
+"""After its deadline, until an attempt nobody finished is taken for lost."""
+STORING_WAITS = (0.5, 1, 2, 4, 8)
+"""Seconds between tries to store an outcome while the database is away; after that the attempt counts as lost."""
+DEFAULT_ATTEMPTS, DEFAULT_SECONDS = 12, 20.0
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An attempt that has begun."""
+
+    delivery_id: int
+    attempts: int
+    """Which attempt it is; a later number in the row means that somebody else has taken over."""
+    forward: Forward
+    stamp: Stamp
+    keep: bool
+    asks_first: bool
+    """True for money with a lost answer: the partner is asked what became of it before it is sent again."""
+    started_at: datetime
+    clock: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an attempt ended; no answer when none was needed."""
+
+    verdict: Verdict
+    answer: PartnerAnswer | None = None
+
+
+class Sender:
+    """Makes attempts; any number of threads may use it. `hooks` is looked into when an answer is there."""
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        wire: Wire,
+        partners: Partners,
+        hooks: Mapping[str, OutcomeHook],
+        jobs: Jobs,
+        now: Callable[[], datetime],
+        *,
+        sync_seconds: float = 8,
+    ) -> None:
+        self.sessions = sessions
+        self.wire = wire
+        self.partners = partners
+        self.jobs = jobs
+        self.now = now
+        self._hooks = hooks
+        self._sync_seconds = sync_seconds
+
+    # --- from the queue ---------------------------------------------------------------------------------------------
+
+    def attempt(self, delivery_id: int, *, keep: bool = True) -> Report:
+        """Send a delivery whose turn has come, or ask what became of it."""
+        work = self._begin(delivery_id, keep)
+        if isinstance(work, Work) and work.asks_first:
+            found = self.partners.find_booking(
+                work.forward.partner, work.forward.operation, work.forward.request, work.stamp
+            )
+            if found is not None:
+                return self._report(work, found)
+            work = self._begin_again(work)
+        if isinstance(work, Verdict):
+            return Report(work)
+        return self._report(work, self.call(work))
+
+    def _report(self, work: Work, answer: PartnerAnswer) -> Report:
+        return Report(*_while_database_is_away(lambda: self.conclude(work, answer)))
+
+    def call(self, work: Work, seconds: float | None = None) -> PartnerAnswer:
+        """Send once and read the answer; never raises."""
+        return self.partners.call(
+            work.forward.partner, work.forward.operation, work.forward.request, work.stamp, seconds
+        )
+
+    def _begin(self, delivery_id: int, keep: bool) -> Work | Verdict:
+        """Mark a delivery as being sent, or say what is to be done instead."""
+        with self.sessions.begin() as session:
+            row = session.get(Delivery, delivery_id, with_for_update=True)
+            if row is None:
+                return Verdict(DeliveryState.DISCARDED, Step.DONE)
+            state = DeliveryState(row.state)
+            if state in FINAL:
+                return Verdict(state, Step.DONE)
+            if state is DeliveryState.DEAD:
+                return Verdict(state, Step.DONE if is_money(row.operation) else Step.PARKED)
+            wait = self._seconds_too_early(row)
+            if wait > 0:
+                return Verdict(state, Step.AGAIN, wait)
+            try:
+                forward = forward_of(self.wire, row)
+            except (InvalidMessage, etree.XMLSyntaxError):
+                row.state, row.last_code = DeliveryState.DEAD, "MESSAGE"
+                return Verdict(DeliveryState.DEAD, Step.PARKED)
+            if state is DeliveryState.SENDING:
+                nothing = PartnerAnswer(Outcome.UNKNOWN, "LOST")
+                lost, _ = self._apply(session, row, self._work(row, forward, keep), nothing)
+                if lost.step is not Step.AGAIN:
+                    return lost
+            if row.state == DeliveryState.UNKNOWN and is_money(row.operation):
+                return self._work(row, forward, keep, asks_first=True)
+            return self.mark_sending(row, forward, keep)
+
+    def _begin_again(self, work: Work) -> Work | Verdict:
+        """The partner does not know the charge or refund: it goes out again under the same number."""
+        with self.sessions.begin() as session:
+            row = session.get_one(Delivery, work.delivery_id, with_for_update=True)
+            if row.state != DeliveryState.UNKNOWN or row.attempts != work.attempts:
+                return Verdict(DeliveryState(row.state), Step.AGAIN, GRACE_SECONDS)
+            return self.mark_sending(row, work.forward, work.keep)
+
+    def mark_sending(self, row: Delivery, forward: Forward, keep: bool) -> Work:
+        """The row as it stands while a partner is called; the caller commits."""
+        row.state = DeliveryState.SENDING
+        row.attempts = (row.attempts or 0) + 1
+        row.started_at = self.now()
+        row.next_attempt_at = None
+        return self._work(row, forward, keep)
+
+    def _work(self, row: Delivery, forward: Forward, keep: bool, *, asks_first: bool = False) -> Work:
+        stamp = Stamp(row.message_id, forward.origin)
+        return Work(row.id, row.attempts, forward, stamp, keep, asks_first, self.now(), time.monotonic())
+
+    def _seconds_too_early(self, row: Delivery) -> float:
+        """A job may be run before its time: after a crash, or while another process still waits for the answer."""
+        due = row.next_attempt_at
+        if row.state == DeliveryState.SENDING and row.started_at is not None:
+            settings = self.partners.settings(row.partner)
+            patience = max(settings.total_seconds if settings else DEFAULT_SECONDS, self._sync_seconds)
+            due = row.started_at + timedelta(seconds=patience + GRACE_SECONDS)
+        return (due - self.now()).total_seconds() if due is not None else 0
+
+    # --- the outcome --------------------------------------------------------------------------------------------------
+
+    def conclude(
+        self, work: Work, answer: PartnerAnswer, *, job_at: datetime | None = None
+    ) -> tuple[Verdict, PartnerAnswer]:
+        """Store an attempt, the state it leads to and all that follows from it, in one transaction.
+
+        `job_at` is given by who asked at once: when the job that stands for it in the queue will run. The answer given
+        back is UNKNOWN instead when what should follow from it could not be done: it will then be asked for again.
+        """
+        with self.sessions.begin() as session:
+            row = session.get_one(Delivery, work.delivery_id, with_for_update=True)
+            if row.state in FINAL:
+                return Verdict(DeliveryState(row.state), Step.DONE), answer
+            expected = DeliveryState.UNKNOWN if work.asks_first else DeliveryState.SENDING
+            taken_over = row.attempts != work.attempts or row.state != expected
+            if taken_over and decide(self._case(row, work), answer).state not in FINAL:
+                return Verdict(DeliveryState(row.state), Step.AGAIN, GRACE_SECONDS), answer
+            verdict, answer = self._apply(session, row, work, answer)
+            if job_at is not None and verdict.step is Step.DONE:
+                self.jobs.remove(session, row)
+            elif job_at is not None and verdict.step is Step.AGAIN:
+                row.next_attempt_at = job_at
+            return verdict, answer
+
+    def _apply(
+        self, session: Session, row: Delivery, work: Work, answer: PartnerAnswer
+    ) -> tuple[Verdict, PartnerAnswer]:
+        if not self._follow_up(session, work.forward, answer):
+            answer = PartnerAnswer(Outcome.UNKNOWN, "INTERNAL")
+        verdict, now = decide(self._case(row, work), answer), self.now()
+        session.add(
+            DeliveryAttempt(
+                delivery_id=row.id,
+                started_at=work.started_at,
+                milliseconds=int((time.monotonic() - work.clock) * 1000),
+                outcome=answer.outcome,
+                code=answer.code,
+            )
+        )
+        row.state, row.last_code = verdict.state, answer.code
+        row.next_attempt_at = now + timedelta(seconds=verdict.wait) if verdict.step is Step.AGAIN else None
+        row.finished_at = None if verdict.step is Step.AGAIN else now
+        if answer.response is not None and row.operation not in READS:
+            row.answer = self.wire.write(answer.response)
+        return verdict, answer
+
+    def _follow_up(self, session: Session, forward: Forward, answer: PartnerAnswer) -> bool:
+        """Run the operation's hook; False when it failed, with nothing of it done."""
+        hook = self._hooks.get(forward.operation)
+        if hook is None:
+            return True
+        try:
+            with session.begin_nested():
+                hook(session, forward, answer)
+        except DATABASE_AWAY:
+            raise
+        except Exception as problem:
+            _log.error("What follows from an answer to %s could not be done.", forward.operation, exc_info=problem)
+            return False
+        return True
+
+    def _case(self, row: Delivery, work: Work) -> Case:
+        settings = self.partners.settings(row.partner)
+        return Case(
+            operation=row.operation,
+            lane=row.lane,
+            attempts=row.attempts,
+            max_attempts=settings.max_attempts if settings else DEFAULT_ATTEMPTS,
+            age=(self.now() - row.started_at).total_seconds() if row.started_at else 0,
+            keep=work.keep,
+        )
+
+
+def forward_of(wire: Wire, row: Delivery) -> Forward:
+    """The message of a stored delivery as it was handed over."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+    request = etree.fromstring(f'<Request xmlns="{NAMESPACE}">{row.request}</Request>'.encode(), parser)
+    lock = Lock.parse(row.lock)
+    return Forward(
+        partner=row.partner,
+        operation=row.operation,
+        request=wire.read(f"{row.operation}Request", request),
+        key=lock.key,
+        origin=Origin(
+            txn_no=row.txn_no,
+            hospital_code=row.hospital_code,
+            branch_code=lock.branch_code,
+            sender_code=row.origin_sender_code,
+            message_id=row.origin_message_id,
+        ),
+        urgent=row.lane == Lane.CRITICAL,
+    )
+
+
+def _while_database_is_away(store: Callable[[], Result]) -> Result:
+    """An answer that came must not be forgotten because the database is being restarted."""
+    for wait in STORING_WAITS:
+        try:
+            return store()
+        except DATABASE_AWAY:
+            time.sleep(wait)
+    return store()

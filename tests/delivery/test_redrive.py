@@ -1,0 +1,127 @@
+"""What an operator does about what is stuck."""
+
+import pytest
+
+from gateway.delivery import redrive
+from gateway.delivery.redrive import RedriveRefused
+from gateway.model.delivery import Delivery, DeliveryState
+
+
+def stuck(site, his, operation: str = "ReportStatus", behaviour: str = "refuse:STA-410", number: int = 1) -> int:
+    """A delivery in the state that follows from what the partner does."""
+    his.script.append(behaviour)
+    delivery = site.put(site.forward(operation, "K1", number))[0]
+    with site.working():
+        site.wait(lambda: site.row(delivery).attempts == 1 and site.state(delivery) != "SENDING")
+        if site.state(delivery) == "DEAD":
+            site.wait(lambda: site.job(delivery).queue_name == "dead.HIS")
+    return delivery
+
+
+def retry(site, delivery: int, **how) -> None:
+    with site.sessions.begin() as session:
+        redrive.retry(session, site.jobs, delivery, **how)
+
+
+def discard(site, delivery: int) -> None:
+    with site.sessions.begin() as session:
+        redrive.discard(session, site.jobs, delivery, "double entry", site.now())
+
+
+def test_a_dead_letter_keeps_its_place_until_somebody_decides(site, his):
+    delivery = stuck(site, his)
+    later = site.put(site.forward("ReportStatus", "K1", 2))[0]
+    other = site.put(site.forward("ReportStatus", "K2"))[0]
+    with site.working():
+        site.wait_for(other, "DELIVERED")
+    assert (site.state(delivery), site.state(later)) == ("DEAD", "QUEUED")
+
+
+def test_a_dead_letter_that_is_tried_again_goes_before_the_later_ones(site, his):
+    delivery = stuck(site, his)
+    later = site.put(site.forward("ReportStatus", "K1", 2))[0]
+    retry(site, delivery)
+    with site.working():
+        site.wait_for(later, "DELIVERED")
+    assert [r.request.status_seq for r in his.received] == [1, 1, 2]
+    assert len({r.message_id for r in his.received[:2]}) == 1
+
+
+def test_one_that_dies_again_still_keeps_its_place(site, his):
+    delivery = stuck(site, his)
+    later = site.put(site.forward("ReportStatus", "K1", 2))[0]
+    his.script.append("refuse:STA-410")
+    retry(site, delivery)
+    with site.working():
+        site.wait(lambda: len(his.received) == 2 and site.state(delivery) == "DEAD")
+        site.wait(lambda: site.job(delivery).queue_name == "dead.HIS")
+    assert site.state(later) == "QUEUED"
+    retry(site, delivery)
+    with site.working():
+        site.wait_until_all_is_finished()
+    assert [r.request.status_seq for r in his.received] == [1, 1, 1, 2]
+
+
+def test_what_is_given_up_lets_the_later_ones_go_on(site, his):
+    delivery = stuck(site, his)
+    later = site.put(site.forward("ReportStatus", "K1", 2))[0]
+    discard(site, delivery)
+    with site.working():
+        site.wait_for(later, "DELIVERED")
+    row = site.row(delivery)
+    assert (row.state, row.last_code) == ("DISCARDED", "DISCARDED: double entry")
+
+
+def test_lost_money_is_asked_for_before_it_is_sent_again(site, his):
+    delivery = stuck(site, his, "ChargeItem", "lost")
+    retry(site, delivery)
+    with site.working():
+        site.wait_for(delivery, "DELIVERED")
+    assert len(his.sent("ChargeItem")) == 1
+
+
+def test_an_operator_may_send_lost_money_again_to_a_partner_that_cannot_be_asked(site, his):
+    his.behave = lambda request: "fault:Client" if request.operation == "QueryTransaction" else "ok"
+    delivery = stuck(site, his, "ChargeItem", "lost")
+    retry(site, delivery, ask_first=False)
+    with site.working():
+        site.wait_for(delivery, "DELIVERED")
+    assert len({r.message_id for r in his.sent("ChargeItem")}) == 1
+
+
+def test_nothing_overtakes_what_is_ahead_of_it_not_even_by_an_operator(site, his):
+    stuck(site, his)
+    later = site.put(site.forward("ReportStatus", "K1", 2))[0]
+    with pytest.raises(RedriveRefused):
+        retry(site, later)
+
+
+@pytest.mark.parametrize("state", ["DELIVERED", "REFUSED", "DISCARDED", "SENDING"])
+def test_what_is_finished_or_being_sent_is_not_decided_again(site, state):
+    delivery = site.put(site.forward())[0]
+    site.change(delivery, state=state)
+    with pytest.raises(RedriveRefused):
+        retry(site, delivery)
+    with pytest.raises(RedriveRefused):
+        discard(site, delivery)
+
+
+def test_what_a_worker_has_in_its_hands_is_not_decided(site):
+    delivery = site.put(site.forward())[0]
+    site.run_sql("UPDATE procrastinate_jobs SET status = 'doing'")
+    with pytest.raises(RedriveRefused):
+        discard(site, delivery)
+
+
+def test_an_unknown_number_is_refused(site):
+    with pytest.raises(RedriveRefused):
+        retry(site, 10**12)
+
+
+def test_what_is_stuck_is_listed_by_state_and_partner(site, his):
+    delivery = stuck(site, his)
+    site.put(site.forward(key="K2"))
+    with site.sessions() as session:
+        assert [row.id for row in redrive.find(session, state=DeliveryState.DEAD, partner="HIS")] == [delivery]
+        assert redrive.find(session, state=DeliveryState.DEAD, partner="LIS") == []
+        assert len(redrive.find(session)) == session.query(Delivery).count() == 2
