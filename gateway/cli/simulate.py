@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from gateway.cli.terminal import Failure
-from gateway.simulators.run import PortInUse
-from gateway.simulators.run import simulate as run
 
 
 class Kind(StrEnum):
@@ -35,6 +33,9 @@ def simulate(
     ] = None,
 ) -> None:
     """Serve as a hospital's HIS, PACS, LIS or EMR by our own contract, until Ctrl-C."""
+    from gateway.simulators.run import PortInUse
+    from gateway.simulators.run import simulate as run
+
     try:
         run(kind.value, port, log, folder=folder)
     except PortInUse as problem:

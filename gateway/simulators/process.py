@@ -42,7 +42,13 @@ class SimulatorProcess:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start it; `wait_until_it_answers` follows, so that several can start side by side."""
+        """Start it and wait until it answers; nothing happens when it runs. Raises SimulatorFailed."""
+        if self.pid is None:
+            self.launch()
+            self.wait_until_it_answers()
+
+    def launch(self) -> None:
+        """Start it without waiting, so that several can start side by side."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
         words = [self.kind, str(self.port), str(self.log), str(self.folder)]

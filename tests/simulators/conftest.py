@@ -23,7 +23,6 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
         simulator = SimulatorProcess(kind, free_port(), folder or tmp_path_factory.mktemp(kind))
         started.append(simulator)
         simulator.start()
-        simulator.wait_until_it_answers()
         return simulator
 
     yield start

@@ -70,7 +70,6 @@ def test_what_is_booked_is_known_after_a_restart(start: Start, caller: Call, tmp
     with pytest.raises(SimulatorFailed):
         his.state()
     his.start()
-    his.wait_until_it_answers()
     assert caller(his).send("ChargeItem").Result.Duplicate is True
 
 

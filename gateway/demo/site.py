@@ -1,0 +1,150 @@
+"""The site of the demonstration: a fresh folder with settings, partners and keys, and its four clients."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from sqlalchemy.orm import Session
+
+from gateway.contract import Contract
+from gateway.database.embedded import EmbeddedDatabase
+from gateway.model.client import SpecialRight
+from gateway.security.clients import add_client
+from gateway.security.secrets import Secrets, create_key_file
+from gateway.simulators.process import SimulatorProcess
+
+HOSPITAL_CODE = "44643245-7"
+"""The hospital of the samples in wsdl/samples/."""
+
+DEPARTMENT = (
+    "ReportStatus",
+    "SubmitReport",
+    "ChargeItem",
+    "RefundItem",
+    "PushCriticalValue",
+    "AcknowledgeCriticalValue",
+    "GetMedicalRecord",
+    "QueryRequisition",
+    "QueryTransaction",
+)
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "HIS": (
+        "SubmitRequisition",
+        "ChargeItem",
+        "RefundItem",
+        "AcknowledgeCriticalValue",
+        "ReportVisitEvent",
+        "QueryRequisition",
+        "QueryTransaction",
+    ),
+    "PACS": DEPARTMENT,
+    "LIS": DEPARTMENT,
+    "EMR": ("SubmitRequisition", "AcknowledgeCriticalValue", "QueryRequisition", "QueryTransaction"),
+}
+SPECIAL_RIGHTS: dict[str, tuple[SpecialRight, ...]] = {
+    "HIS": (SpecialRight.HIS, SpecialRight.GREEN_CHANNEL),
+    "PACS": (SpecialRight.RECORD_ALL_VISITS, SpecialRight.RECORD_ORDERS, SpecialRight.LARGE_REPORT),
+    "LIS": (SpecialRight.RECORD_ORDERS,),
+    "EMR": (),
+}
+"""PACS may read every visit of a patient, LIS may not: story 7."""
+
+ROUTES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
+    ("SubmitRequisition", None, ("PACS",)),
+    ("SubmitRequisition", "LAB", ("LIS",)),
+    ("ReportStatus", None, ("HIS",)),
+    ("SubmitReport", None, ("HIS", "EMR")),
+    ("ChargeItem", None, ("HIS",)),
+    ("RefundItem", None, ("HIS",)),
+    ("PushCriticalValue", None, ("HIS", "EMR")),
+    ("GetMedicalRecord", None, ("EMR",)),
+    ("ReportVisitEvent", None, ("PACS", "LIS", "EMR")),
+)
+"""Operation, kind of requisition, partners."""
+
+_MARK = "this-is-a-demonstration"
+
+
+class DemoRefused(Exception):
+    """Why the demonstration does not begin; one line for the person at the terminal."""
+
+
+def take_folder(folder: Path) -> TextIO:
+    """An empty folder for this demonstration alone, for as long as what is returned stays open. Raises DemoRefused.
+
+    What an earlier demonstration left there is removed, its database included; any other folder is left alone.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / _MARK
+    if not mark.exists() and any(folder.iterdir()):
+        raise DemoRefused(f"{folder} holds something that is no demonstration: give another one with --folder.")
+    held = mark.open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise DemoRefused(f"Another demonstration runs in {folder}: stop it, or give another --folder.") from None
+    remove_database(folder)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != _MARK:
+            path.unlink()
+    return held
+
+
+def remove_database(folder: Path) -> None:
+    """Stop the demonstration's PostgreSQL and delete its data; logs and what the simulators remember stay."""
+    database = folder / "database"
+    if database.exists():
+        EmbeddedDatabase(database).remove()
+        shutil.rmtree(database, ignore_errors=True)
+
+
+def write_site(folder: Path, port: int, simulators: Iterable[SimulatorProcess]) -> None:
+    """gateway.toml, secret.key and a partner.toml for each simulated system."""
+    create_key_file(folder / "secret.key")
+    routes = "".join(_route(*route) for route in ROUTES)
+    server = f"[server]\nport = {port}\n"
+    _write(folder / "gateway.toml", f'hospital_code = "{HOSPITAL_CODE}"\ndelivery_workers = 1\n\n{server}\n{routes}')
+    for simulator in simulators:
+        place = folder / "partners" / simulator.name
+        place.mkdir(parents=True)
+        _write(place / "partner.toml", f'url = "{simulator.url}"\n')
+
+
+def _route(operation: str, requisition_type: str | None, partners: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{name}"' for name in partners)
+    kind = f'requisition_type = "{requisition_type}"\n' if requisition_type else ""
+    return f'[[routes]]\noperation = "{operation}"\n{kind}partners = [{names}]\n\n'
+
+
+def add_clients(session: Session, key_file: Path) -> dict[str, str]:
+    """Let the four systems call; their passwords by name. Each may also prove itself by a WS-Security digest."""
+    known = [operation.name for operation in Contract().operations]
+    secrets = Secrets.from_file(key_file)
+    passwords = {
+        name: add_client(
+            session,
+            name,
+            rights=(*operations, *SPECIAL_RIGHTS[name]),
+            operations=known,
+            allow_digest=True,
+            secrets=secrets,
+            description="demonstration",
+        )
+        for name, operations in OPERATIONS.items()
+    }
+    session.commit()
+    return passwords
+
+
+def _write(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
