@@ -16,10 +16,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, create_engine, pool, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 import gateway.model
 from gateway.database.errors import DatabaseError
+from gateway.database.reasons import reachable
 from gateway.model.base import Base
 
 OLDEST_POSTGRESQL = 14
@@ -89,27 +90,6 @@ def newest() -> str:
     return head
 
 
-def reason_in_one_line(error: Exception) -> str:
-    """What a database said when it could not be reached, in one line and without its address or a value."""
-    words = str(getattr(error, "orig", None) or error)
-    known = {
-        "password authentication failed": "it refuses the user or password",
-        "Connection refused": "nothing answers at that address",
-        "No such file or directory": "it is not running",
-        "timeout": "it does not answer",
-        "could not translate host name": "its host name is unknown",
-        "failed to resolve host": "its host name is unknown",
-        "does not exist": "there is no such database or user",
-        "no pg_hba.conf entry": "it does not let this machine in (pg_hba.conf)",
-        "too many clients": "it has no connection free",
-        "starting up": "it is starting or recovering",
-    }
-    for sign, meaning in known.items():
-        if sign in words:
-            return meaning
-    return f"{type(getattr(error, 'orig', None) or error).__name__} {getattr(error, 'sqlstate', '') or ''}".strip()
-
-
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
@@ -127,14 +107,9 @@ def _connection(url: str) -> Iterator[Connection]:
 @contextmanager
 def _in_plain_words() -> Iterator[None]:
     try:
-        yield
-    except ArgumentError:
-        raise DatabaseError(
-            "The database URL cannot be read: write it as postgresql://user:password@host/database."
-        ) from None
+        with reachable():
+            yield
     except DBAPIError as error:
-        if error.orig is not None and getattr(error.orig, "sqlstate", None) is None:
-            raise DatabaseError(f"The database cannot be reached: {reason_in_one_line(error)}.") from None
         raise DatabaseError(
             f"The database refuses a change of its tables ({getattr(error.orig, 'sqlstate', '')}): "
             "its role must own the database, and nothing else may be in it."

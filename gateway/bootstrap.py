@@ -1,0 +1,226 @@
+"""Puts the parts of the gateway together: the only place that knows them all.
+
+A process calls one of these: `run_web_server` or `run_delivery_worker`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, pool
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from gateway import migrate
+from gateway.config import Settings
+from gateway.contract import Contract
+from gateway.database.errors import DatabaseError
+from gateway.delivery.dispatch import QueueDispatch
+from gateway.delivery.jobs import Jobs
+from gateway.delivery.sending import Sender
+from gateway.delivery.worker import run_worker
+from gateway.documents import Documents
+from gateway.errors import InvalidMessage
+from gateway.logs import GunicornLog
+from gateway.messages.wire import Wire
+from gateway.monitoring import FOLDER as METRICS_FOLDER
+from gateway.monitoring import Metrics, forget_process, prepare_folder
+from gateway.operations.overdue import alert_overdue
+from gateway.operations.parking import expire_parked
+from gateway.operations.push_critical_value import keep_unreadable_push
+from gateway.operations.reception import Reception
+from gateway.operations.table import HANDLERS, HOOKS
+from gateway.operations.unit import Site
+from gateway.partners.registry import Partners
+from gateway.security.authentication import ClientDirectory
+from gateway.security.secrets import Secrets
+from gateway.site import database_url
+from gateway.soap.envelope import Limits
+from gateway.soap.pages import IndexPage
+from gateway.soap.server import Parts, SoapServer
+from gateway.store import make_engine, make_sessions
+from gateway.web.server import GatewayServer
+from gateway.web.worker import PatientThreadWorker
+
+READINESS_SECONDS = 2
+UPKEEP_SECONDS = 10
+UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (alert_overdue, expire_parked)
+"""What is due by the clock, whether a message comes or not."""
+MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What web and delivery processes have in common."""
+
+    settings: Settings
+    engine: Engine
+    sessions: sessionmaker[Session]
+    contract: Contract
+    wire: Wire
+    partners: Partners
+    sender: Sender
+    dispatch: QueueDispatch
+    clock: Callable[[], datetime]
+
+
+def make_core(settings: Settings, *, pool_size: int = 20) -> Core:
+    """Nothing is connected or sent yet."""
+    zone = settings.zone
+
+    def clock() -> datetime:
+        return datetime.now(zone)
+
+    engine = make_engine(database_url(settings), pool_size=pool_size)
+    sessions = make_sessions(engine)
+    contract = Contract()
+    wire = Wire(contract, zone)
+    partners = Partners(settings.partners, contract, wire, clock)
+    sender = Sender(sessions, wire, partners, HOOKS, Jobs(), clock, sync_seconds=settings.limits.sync_seconds)
+    dispatch = QueueDispatch(settings, sender)
+    return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock)
+
+
+# --- The web server ---------------------------------------------------------------------------------------------------
+
+
+def run_web_server(settings: Settings, descriptor: int | None = None) -> None:
+    """Serve until a signal ends it, on a socket that is open already if its descriptor is given."""
+    metrics = _metrics_folder(settings)
+    server = settings.server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    gunicorn = {
+        "bind": f"{host}:{server.port}" if descriptor is None else f"fd://{descriptor}",
+        "workers": server.workers,
+        "threads": server.threads,
+        "worker_class": _worker_class(settings),
+        "logger_class": GunicornLog,
+        "child_exit": lambda arbiter, worker: forget_process(metrics, worker.pid),
+    }
+    GatewayServer(lambda: web_application(settings, metrics), gunicorn).run()
+
+
+def web_application(settings: Settings, metrics: Path | None = None) -> SoapServer:
+    """The WSGI application of one process. It starts without the database and answers 503 until that is there."""
+    core = make_core(settings)
+    documents = Documents(core.contract, settings.endpoint)
+    reception = Reception(
+        sessions=core.sessions,
+        contract=core.contract,
+        wire=core.wire,
+        site=Site(settings.hospital_code, settings.hospital_codes, settings.rules, settings.limits),
+        dispatch=core.dispatch,
+        handlers=HANDLERS,
+        clock=core.clock,
+    )
+    limits = settings.limits
+    return SoapServer(
+        Parts(
+            contract=core.contract,
+            wire=core.wire,
+            reception=reception,
+            directory=ClientDirectory(core.engine, Secrets.from_file(settings.key_file)),
+            documents=documents,
+            index_page=IndexPage(core.contract, documents, settings.endpoint),
+            limits=Limits(limits.body_bytes, limits.report_bytes, settings.server.request_seconds),
+            metrics=Metrics(metrics),
+            clock=core.clock,
+            readiness=_Readiness(database_url(settings)),
+            keep_unreadable_push=_KeepUnreadablePush(core.sessions, settings.hospital_code),
+        )
+    )
+
+
+def _metrics_folder(settings: Settings) -> Path:
+    """The one `gateway serve` has prepared, or one of this web server alone."""
+    given = os.environ.get(METRICS_FOLDER)
+    folder = Path(given) if given else settings.folder / "run" / "metrics-web"
+    if not given:
+        prepare_folder(folder)
+    return folder
+
+
+def _worker_class(settings: Settings) -> type[PatientThreadWorker]:
+    times = {"head_seconds": settings.server.head_seconds, "request_seconds": settings.server.request_seconds}
+    return type("SiteWorker", (PatientThreadWorker,), times)
+
+
+class _Readiness:
+    """Whether messages can be taken, asked on a connection of its own: the pool may be busy with messages."""
+
+    def __init__(self, url: str) -> None:
+        limits = f"-c statement_timeout={READINESS_SECONDS}s"
+        arguments = {"connect_timeout": READINESS_SECONDS, "options": limits}
+        self._engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=arguments)
+
+    def __call__(self) -> Mapping[str, bool]:
+        try:
+            return {"database": True, "migrations": migrate.is_current(self._engine)}
+        except DatabaseError:
+            return {"database": False, "migrations": False}
+
+
+class _KeepUnreadablePush:
+    """Stores a critical value nobody can read, in a transaction of its own."""
+
+    def __init__(self, sessions: sessionmaker[Session], hospital_code: str) -> None:
+        self._sessions = sessions
+        self._hospital_code = hospital_code
+
+    def __call__(
+        self,
+        *,
+        txn_no: str,
+        received_at: datetime,
+        sender_code: str,
+        soap_version: str,
+        xml: bytes,
+        reason: InvalidMessage,
+    ) -> None:
+        found = MESSAGE_ID.search(xml)
+        with self._sessions.begin() as session:
+            keep_unreadable_push(
+                session,
+                sender_code=sender_code,
+                xml=xml,
+                message_id=found[1].decode("ascii") if found else "",
+                hospital_code=self._hospital_code,
+                now=received_at,
+            )
+
+
+# --- Delivery ---------------------------------------------------------------------------------------------------------
+
+
+def run_delivery_worker(settings: Settings) -> None:
+    """Deliver to partners, and do what is due by the clock, until a signal ends it."""
+    core = make_core(settings)
+    ended = threading.Event()
+    upkeep = threading.Thread(target=_keep_up, args=(core, ended), name="upkeep")
+    upkeep.start()
+    try:
+        run_worker(settings.partners, database_url(settings), core.sender)
+    finally:
+        ended.set()
+        upkeep.join()
+        core.engine.dispose()
+
+
+def _keep_up(core: Core, ended: threading.Event) -> None:
+    """What is due by the clock, safe on several processes at once."""
+    while not ended.wait(UPKEEP_SECONDS):
+        try:
+            for step in UPKEEP:
+                with core.sessions.begin() as session:
+                    step(session, core.clock())
+        except SQLAlchemyError as problem:
+            _log.warning("Upkeep has to wait for the database: %s.", type(problem).__name__)
