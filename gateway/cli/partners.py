@@ -1,0 +1,130 @@
+"""Commands about partners: who is configured, and whether one can be reached from here."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from lxml import etree
+
+from gateway.cli.terminal import HERE, Failure, Folder, one_line, plain_table, say, show
+from gateway.config import Partner, Settings, load_settings
+from gateway.contract import WSDL
+
+LARGEST_WSDL = 20 * 1024 * 1024
+
+
+def add_to(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="The systems messages are forwarded to.")
+    group.command("list")(list_partners)
+    group.command("ping")(ping)
+    app.add_typer(group, name="partner")
+
+
+def list_partners(folder: Folder = HERE) -> None:
+    """All partners with their addresses and what is routed to them."""
+    settings = load_settings(folder)
+    table = plain_table("PARTNER", "ADDRESS", "SOAP", "DIALECT", "CALLS US AS", "IS SENT")
+    for partner in settings.partners:
+        version, routed = partner.soap_version, ", ".join(_routed(settings, partner)) or "nothing"
+        table.add_row(partner.name, shown_address(partner), version, partner.dialect, partner.client_name, routed)
+    show(table)
+
+
+def ping(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The partner, as its folder is named.")],
+    folder: Folder = HERE,
+) -> None:
+    """Connect to a partner, shake hands if it has TLS, ask for its WSDL, and say how long each took."""
+    partner = load_settings(folder).partner(name)
+    connection = _connected(partner)
+    try:
+        _ask_for_wsdl(partner, connection)
+    finally:
+        connection.close()
+
+
+def shown_address(partner: Partner) -> str:
+    """Its address without user and password, which some write into it."""
+    parts = urlsplit(str(partner.url))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+def _routed(settings: Settings, partner: Partner) -> list[str]:
+    return sorted({route.operation for route in settings.routes if partner.name in route.partners})
+
+
+def _connected(partner: Partner) -> http.client.HTTPConnection:
+    """An open connection, after TCP and TLS have been timed."""
+    host, port = str(partner.url.host), partner.url.port or 80
+    secure = partner.url.scheme == "https"
+    try:
+        started = time.monotonic()
+        plain = socket.create_connection((host.strip("[]"), port), timeout=partner.connect_seconds)
+        say(f"TCP   {_since(started)}  {host}:{port} accepts connections")
+    except OSError as error:
+        raise Failure(f"{partner.name} cannot be reached at {host}:{port}: {_why(error)}.") from None
+    connection = http.client.HTTPConnection(host, port, timeout=partner.total_seconds)
+    connection.sock = _with_tls(partner, plain, host) if secure else plain
+    connection.sock.settimeout(partner.total_seconds)
+    return connection
+
+
+def _with_tls(partner: Partner, plain: socket.socket, host: str) -> ssl.SSLSocket:
+    try:
+        started = time.monotonic()
+        secured = ssl.create_default_context().wrap_socket(plain, server_hostname=host.strip("[]"))
+    except OSError as error:
+        plain.close()
+        why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or _why(error)
+        raise Failure(f"{partner.name} accepts connections, but TLS fails: {one_line(str(why))}.") from None
+    until = dict(secured.getpeercert() or {}).get("notAfter", "unknown")
+    say(f"TLS   {_since(started)}  {secured.version()}, certificate valid until {until}")
+    return secured
+
+
+def _ask_for_wsdl(partner: Partner, connection: http.client.HTTPConnection) -> None:
+    started = time.monotonic()
+    try:
+        connection.request("GET", f"{partner.url.path or '/'}?wsdl", headers={"User-Agent": "hospital-gateway"})
+        answer = connection.getresponse()
+        content = answer.read(LARGEST_WSDL)
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f"{partner.name} accepts connections, but does not answer HTTP: {_why(error)}.") from None
+    if answer.status != 200:
+        raise Failure(
+            f"{partner.name} answers, but gives no WSDL at {shown_address(partner)}?wsdl: HTTP {answer.status}."
+        )
+    operations = _operations(content)
+    if operations is None:
+        raise Failure(f"{partner.name} answers, but what it gives at {shown_address(partner)}?wsdl is no WSDL.")
+    say(f"WSDL  {_since(started)}  {len(content)} bytes, operations: {', '.join(operations) or 'none'}")
+
+
+def _operations(content: bytes) -> list[str] | None:
+    """The operations of a WSDL; None if it is none."""
+    try:
+        root = etree.fromstring(content, etree.XMLParser(no_network=True, resolve_entities=False))
+    except etree.XMLSyntaxError:
+        return None
+    found = root.iterfind(f"{WSDL}portType/{WSDL}operation")
+    return sorted({operation.get("name", "") for operation in found}) if root.tag == f"{WSDL}definitions" else None
+
+
+def _since(started: float) -> str:
+    return f"{(time.monotonic() - started) * 1000:6.0f} ms"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer in time"
+    if isinstance(error, socket.gaierror):
+        return "its host name is unknown"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,165 @@
+"""Commands about the site as a whole: make its folder, check that everything is as it must be."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import migrate
+from gateway.cli.partners import shown_address
+from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, say
+from gateway.config import ConfigurationError, Settings, load_settings
+from gateway.contract import Contract, ContractError
+from gateway.database.errors import DatabaseError
+from gateway.operations.table import HANDLERS
+from gateway.security.clients import list_clients
+from gateway.security.secrets import KeyFileError, Secrets, create_key_file
+from gateway.site import database_session, database_url
+
+SITE_FILES = Path(__file__).parent / "site_files"
+EXAMPLE_PARTNERS = ("HIS", "PACS", "LIS", "EMR")
+PLACEHOLDER = "MY-HOSPITAL"
+HOSPITAL_CODE = re.compile(r"[!#-\[\]-~]{1,22}")
+
+Finding = tuple[str, str]
+"""What was checked, and what was found."""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("init")(init)
+    app.command("check")(check)
+
+
+def init(
+    folder: Folder = HERE,
+    hospital_code: Annotated[
+        str | None, typer.Option("--hospital-code", metavar="CODE", help="HospitalCode of the hospital's messages.")
+    ] = None,
+) -> None:
+    """Make a site's folder: gateway.toml, secret.key, an example for each kind of partner. Nothing is overwritten."""
+    if hospital_code is not None and not HOSPITAL_CODE.fullmatch(hospital_code):
+        raise Failure("--hospital-code has 1 to 22 visible ASCII characters, no quote and no backslash.", WRONG)
+    settings = folder / "gateway.toml"
+    if hospital_code is not None and settings.exists():
+        raise Failure(f"{settings} exists already and is never overwritten: change hospital_code there.")
+    folder.mkdir(parents=True, exist_ok=True)
+    _make(settings, "gateway.toml", {"@HOSPITAL_CODE@": hospital_code or PLACEHOLDER})
+    for name in EXAMPLE_PARTNERS:
+        example = folder / "partners" / name / "partner.toml.example"
+        example.parent.mkdir(parents=True, exist_ok=True)
+        _make(example, "partner.toml", {"@NAME@": name, "@HOST@": name.lower()})
+    key = folder / "secret.key"
+    if key.exists():
+        say(f"kept  {key}")
+    else:
+        create_key_file(key)
+        say(f"made  {key}  (keep a copy in a safe place)")
+    if hospital_code is None and PLACEHOLDER in settings.read_text(encoding="utf-8"):
+        note(f"Now write your hospital's code into {settings}, then run `gateway check --folder {folder}`.")
+
+
+def check(folder: Folder = HERE) -> None:
+    """Check settings, keys, contract, partners, database and tables; exit code 1 if anything is wrong."""
+    wrong = 0
+    for step in _steps(folder):
+        try:
+            subject, found = step()
+        except (ConfigurationError, KeyFileError, ContractError, DatabaseError, Failure, OSError) as problem:
+            wrong += 1
+            say(f"✗ {problem}")
+        else:
+            say(f"✓ {subject}: {found}")
+    if wrong:
+        raise Failure(f"{wrong} of the above must be put right.", FAILED)
+
+
+def _steps(folder: Path) -> Iterator[Callable[[], Finding]]:
+    """What there is to check; without settings only what does not need them."""
+    yield _check_contract
+    yield lambda: _check_key_file(folder)
+    try:
+        settings = load_settings(folder)
+    except ConfigurationError as problem:
+        told = problem
+
+        def fail() -> Finding:
+            raise told
+
+        yield fail
+        return
+    yield lambda: _check_settings(settings)
+    yield lambda: _check_partners(settings)
+    yield lambda: _check_database(settings)
+
+
+def _check_contract() -> Finding:
+    contract = Contract()
+    operations = [operation.name for operation in contract.operations]
+    _ = contract.schema
+    missing = sorted(set(operations) ^ set(HANDLERS))
+    if missing:
+        raise ContractError(f"The contract and the program differ in {', '.join(missing)}: reinstall the gateway.")
+    return "contract", f"{len(operations)} operations in {contract.folder}"
+
+
+def _check_key_file(folder: Path) -> Finding:
+    key = folder / "secret.key"
+    Secrets.from_file(key)
+    return "key file", str(key)
+
+
+def _check_settings(settings: Settings) -> Finding:
+    if settings.hospital_code == PLACEHOLDER:
+        raise ConfigurationError(f"{settings.folder / 'gateway.toml'}: hospital_code is still {PLACEHOLDER}.")
+    if not os.access(settings.folder, os.W_OK):
+        raise ConfigurationError(f"{settings.folder} must be writable for the user that runs the gateway.")
+    return "settings", f"hospital {', '.join(sorted(settings.hospital_codes))}, address {settings.endpoint}"
+
+
+def _check_partners(settings: Settings) -> Finding:
+    known = {operation.name for operation in Contract().operations}
+    for number, route in enumerate(settings.routes, 1):
+        if route.operation not in known:
+            raise ConfigurationError(f"routes[{number}] names the operation {route.operation}, which does not exist.")
+    callers = [partner.client_name for partner in settings.partners]
+    for name in callers:
+        if callers.count(name) > 1:
+            raise ConfigurationError(f"Two partners call under the client name {name}: give each its own.")
+    for partner in settings.partners:
+        if partner.password is not None and partner.username is None:
+            raise ConfigurationError(f"Partner {partner.name} has a password but no username.")
+    addresses = ", ".join(f"{partner.name} {shown_address(partner)}" for partner in settings.partners)
+    return "partners", addresses or "none"
+
+
+def _check_database(settings: Settings) -> Finding:
+    present = migrate.current(database_url(settings))
+    if present != migrate.newest():
+        raise DatabaseError(
+            f"The tables are at revision {present or 'none'}, this version needs {migrate.newest()}: "
+            f"run `gateway migrate --folder {settings.folder}`."
+        )
+    with database_session(settings) as session:
+        clients = [client for client in list_clients(session) if client.disabled_at is None]
+    kind = "embedded" if settings.database_url is None else "the site's own"
+    return "database", f"{kind}, tables at revision {present}, {len(clients)} clients may call"
+
+
+def _make(path: Path, template: str, words: dict[str, str]) -> None:
+    """Write a file that only this user can read; one that exists is kept."""
+    text = (SITE_FILES / template).read_text(encoding="utf-8")
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        say(f"kept  {path}")
+        return
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    say(f"made  {path}")

@@ -1,0 +1,74 @@
+"""How the commands speak: what was asked for on standard output, a mistake in one line on standard error."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+FAILED = 1
+"""What was asked for could not be done."""
+WRONG = 2
+"""The command or the settings are wrong: nothing was tried."""
+
+Folder = Annotated[
+    Path,
+    typer.Option("--folder", envvar="GATEWAY_FOLDER", help="The site's folder, with gateway.toml.", show_default="."),
+]
+HERE = Path(".")
+
+
+class Failure(Exception):
+    """What the command could not do, as one line for the person at the terminal, with the exit code."""
+
+    def __init__(self, text: str, code: int = FAILED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and without characters that steer a terminal."""
+    return " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text).split())
+
+
+def say(text: str) -> None:
+    """One line of what was asked for."""
+    sys.stdout.write(one_line(text) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """One line about it, for a person and not for a script."""
+    sys.stderr.write(one_line(text) + "\n")
+    sys.stderr.flush()
+
+
+def show(table: Table) -> None:
+    """A table as wide as the terminal; as wide as its contents when it goes into a file or a pipe."""
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console.width = 400
+    console.print(table)
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without frames, as lists are printed."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def read_password() -> str:
+    """The first line of standard input."""
+    if sys.stdin.isatty():
+        raise Failure("--password-stdin reads standard input: pipe the password into the command.", WRONG)
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise Failure("Standard input holds no password: write it as the first line.", WRONG)
+    return password
