@@ -1,0 +1,145 @@
+"""The shape of the house: who may know whom. A part knows those in its list and nobody else."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent / "gateway"
+
+EVERYONE = {"errors", "terms"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "terms": set(),
+    "config": set(),
+    "contract": set(),
+    "messages": {"contract"},
+    "documents": {"contract"},
+    "model": set(),
+    "store": {"model"},
+    "database": set(),
+    "monitoring": set(),
+    "security": {"model"},
+    "operations": {"config", "contract", "messages", "model", "store"},
+    "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
+    "partners": {"config", "contract", "messages", "operations", "soap"},
+    "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners"},
+    "web": set(),
+    "migrate": {"database", "model"},
+    "migrations": {"delivery", "migrate"},
+    "site": {"config", "database", "migrate", "model", "operations", "store"},
+    "logs": set(),
+    "supervision": set(),
+    "serving": {"config", "contract", "database", "migrate", "monitoring", "security", "supervision"},
+    "bootstrap": {
+        "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring",
+        "operations", "partners", "security", "site", "soap", "store", "web",
+    },
+    "simulators": {"config", "contract", "documents", "messages", "soap"},
+    "demo": {
+        "config", "contract", "database", "documents", "logs", "messages", "migrate", "model", "security", "serving",
+        "simulators", "site",
+    },
+    "cli": {
+        "bootstrap", "config", "contract", "database", "delivery", "demo", "logs", "migrate", "model", "operations",
+        "security", "serving", "simulators", "site", "supervision",
+    },
+    "__main__": {"cli"},
+}  # fmt: skip
+"""Part -> the parts it may import, beside EVERYONE. The order of the list is the order of the house, from below."""
+
+CONFINED = {
+    "alembic": {"migrate", "migrations"},
+    "gunicorn": {"web", "logs"},
+    "procrastinate": {"delivery"},
+    "prometheus_client": {"monitoring"},
+    "pydantic_settings": {"config"},
+    "requests": {"partners", "demo"},
+    "spyne": {"soap"},
+    "structlog": {"logs"},
+    "typer": {"cli"},
+    "waitress": {"simulators"},
+    "zeep": {"partners", "demo"},
+}
+"""Library -> the only parts that may import it, so that it can be replaced."""
+
+SPYNE_FREE = {"decoding", "envelope", "explain", "front"}
+"""Modules of gateway/soap/ that partners and simulators use; what reads envelopes needs no Spyne."""
+
+
+def modules() -> Iterator[tuple[str, str, ast.Module]]:
+    """Each module's name, its part of the house, and its code."""
+    for path in sorted(HOUSE.rglob("*.py")):
+        words = path.relative_to(HOUSE).with_suffix("").parts
+        if words != ("__init__",):
+            yield ".".join(("gateway", *words)).removesuffix(".__init__"), words[0], ast.parse(path.read_text("utf-8"))
+
+
+def imported(code: ast.Module) -> Iterator[str]:
+    """Every module imported anywhere in it, inside functions too."""
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full here"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def part_of(name: str) -> str | None:
+    """The part of the house a module belongs to; None if it is none of ours."""
+    words = name.split(".")
+    return words[1] if words[0] == "gateway" and len(words) > 1 else None
+
+
+def test_nobody_knows_whom_it_must_not_know():
+    wrong = [
+        f"{module} imports {name}"
+        for module, part, code in modules()
+        for name in imported(code)
+        if (other := part_of(name)) is not None and other not in {part, *ALLOWED[part], *EVERYONE}
+    ]
+    assert wrong == []
+
+
+def test_every_part_of_the_house_has_its_place_in_the_list():
+    assert {part for _, part, _ in modules()} <= set(ALLOWED)
+    assert set().union(*ALLOWED.values()) <= set(ALLOWED)
+
+
+def test_imports_go_one_way():
+    order = list(TopologicalSorter(ALLOWED).static_order())
+    assert set(order) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("library", CONFINED)
+def test_a_library_stays_where_it_can_be_replaced(library: str):
+    wrong = [
+        f"{module} imports {name}"
+        for module, part, code in modules()
+        for name in imported(code)
+        if name.split(".")[0] == library and part not in CONFINED[library]
+    ]
+    assert wrong == []
+
+
+def test_partners_and_simulators_use_no_part_of_the_soap_side_that_needs_spyne():
+    wrong = [
+        f"{module} imports {name}"
+        for module, part, code in modules()
+        for name in imported(code)
+        if part in ("partners", "simulators") and part_of(name) == "soap" and name.split(".")[2] not in SPYNE_FREE
+    ]
+    assert wrong == []
+
+
+def test_the_settings_are_read_where_processes_begin():
+    """Everybody else is given what it needs: nothing is created or read at import."""
+    wrong = [
+        module
+        for module, part, code in modules()
+        for name in imported(code)
+        if name == "gateway.config.load_settings" and part not in ("cli", "demo")
+    ]
+    assert wrong == []
