@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.terms import RequisitionType, VisitType
 
@@ -43,8 +43,6 @@ class Server(Strict):
     """For a whole request to arrive."""
     head_seconds: float = Field(default=10, gt=0, le=60)
     """For its HTTP head to arrive."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Addresses whose X-Forwarded-Proto and X-Forwarded-Host are believed."""
 
 
 class Limits(Strict):
@@ -153,7 +151,7 @@ class Settings(BaseSettings):
     """The hospital this gateway belongs to; a critical value without HospitalCode is taken as its own."""
     other_hospital_codes: tuple[str, ...] = ()
     """Further hospitals served; a message of any other hospital is refused."""
-    utc_offset: Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")] = "+08:00"
+    utc_offset: Annotated[str, Field(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$")] = "+08:00"
     database_url: SecretStr | None = None
     """A PostgreSQL, 14 or newer; the embedded one in the site's folder when absent."""
     server: Server = Server()
@@ -228,11 +226,20 @@ def load_settings(folder: Path) -> Settings:
     """
     main = folder / "gateway.toml"
     values = _read_toml(main)
+    for key in ("folder", "partners"):
+        if key in values:
+            raise ConfigurationError(f"{main}: {key} is no key of this file: leave it out.")
     values["partners"] = [_read_partner(path) for path in sorted(folder.glob("partners/*/partner.toml"))]
     try:
-        settings = Settings(folder=folder.resolve(), **values)
+        # GATEWAY_FOLDER says where to look when nobody else does; it never replaces the folder asked for.
+        settings = Settings(folder=folder.resolve(), **values).model_copy(update={"folder": folder.resolve()})
     except ValidationError as problem:
         raise ConfigurationError(_one_line(main, problem)) from None
+    except SettingsError as problem:
+        variable = "GATEWAY_" + str(problem).partition('"')[2].partition('"')[0].upper()
+        raise ConfigurationError(
+            f"{variable}, or one whose name begins so, must be written as JSON: lists in brackets, text in quotes."
+        ) from None
     _check_routes(settings)
     return settings
 
@@ -269,7 +276,9 @@ def _one_line(path: Path, problem: ValidationError) -> str:
     first = problem.errors(include_input=False, include_url=False, include_context=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     more = f" ({problem.error_count() - 1} more)" if problem.error_count() > 1 else ""
-    return f"{path}: {key}: {first['msg']}{more}."
+    variable = "GATEWAY_" + key.replace(".", "__").upper()
+    source = f"The environment variable {variable}" if variable in os.environ else f"{path}: {key}"
+    return f"{source}: {first['msg']}{more}."
 
 
 def _check_routes(settings: Settings) -> None:
