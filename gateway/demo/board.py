@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 100
+WIDTH, WIDTH_WITH_TIMES = 100, 84
+"""A line of the board needs so many columns; a narrower terminal is shown less of each."""
 COLOURS = {"HIS": "cyan", "PACS": "magenta", "LIS": "blue", "EMR": "green", "gateway": "bold"}
 
 
@@ -79,13 +80,20 @@ class Board:
         """One message on its way: from a system to the gateway, or from the gateway to a system."""
         if self.results:
             self.results[-1].messages += 1
+        cells: list[tuple[int, Text, JustifyMethod]] = [
+            (22, _way(sender, receiver), "left"),
+            (24, Text(operation), "left"),
+            (20, Text(what), "left"),
+            (7, Text(code, "green" if code == "0" else "yellow"), "left"),
+        ]
+        if self.console.width >= WIDTH:
+            cells.append((15, Text(said, "dim"), "left"))
+        if self.console.width >= WIDTH_WITH_TIMES:
+            cells.append((7, Text(_duration(seconds), "dim"), "right"))
         line = Table.grid(padding=(0, 1))
-        for width in (22, 24, 20, 7, 15):
-            line.add_column(width=width, no_wrap=True, overflow="ellipsis")
-        line.add_column(width=7, justify="right")
-        shown = Text(code, "green" if code == "0" else "yellow")
-        time_taken = Text(_duration(seconds), "dim")
-        line.add_row(_way(sender, receiver), operation, Text(what), shown, Text(said, "dim"), time_taken)
+        for width, _, side in cells:
+            line.add_column(width=width, justify=side, no_wrap=True, overflow="ellipsis")
+        line.add_row(*(text for _, text, _ in cells))
         self.console.print(line)
 
     def note(self, text: str) -> None:

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway import logs, migrate
@@ -80,15 +80,16 @@ class Demo:
             settings, passwords = self._prepare()
             passport = self._passport(settings, passwords)
             stack.callback(passport.remove)
-            if self._stopping.is_set():
-                return
             self._serving = serving = Serving(settings, log_file=self._log)
             serving.when_ready = self._ready.set
+            if self._stopping.is_set():
+                serving.stop()
             serving.changed = lambda pids: passport.write(pids) if self._ready.is_set() else None
             player = threading.Thread(target=self._play, args=(passport, passwords), daemon=True)
             player.start()
             serving.run()
             player.join(timeout=5)
+        with suppress(OSError):  # the terminal may have been closed
             self._board.say("Stopped: no process and no database is left.")
 
     # --- starting -----------------------------------------------------------------------------------------------------
@@ -101,6 +102,8 @@ class Demo:
                 simulator.launch()
             yield
         finally:
+            for simulator in self._simulators.values():
+                simulator.tell_to_stop()
             for simulator in self._simulators.values():
                 simulator.stop()
 

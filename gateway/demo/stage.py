@@ -14,7 +14,7 @@ from gateway.demo.callers import Answer, Caller
 from gateway.simulators.process import SimulatorProcess
 from gateway.terms import CriticalStatus, GatewayStatus, StatusCode, TransactionState, VisitState
 
-ARRIVAL_SECONDS = 15.0
+ARRIVAL_SECONDS = 30.0
 KINDS = ("Action", "ReleaseEvent", "Event", "AckType", "ChargePoint", "Initiator", "Scope")
 NUMBERS = ("CriticalId", "RefundNo", "ChargeNo", "ReportNo", "EventNo", "RequisitionNo", "VisitNo")
 SETS: dict[str, type[StrEnum]] = {

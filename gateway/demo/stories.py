@@ -120,7 +120,7 @@ def lost_answer(stage: Stage) -> None:
         "HIS knows the charge: the gateway takes it as booked",
         lambda: stage.callers["PACS"].call("ChargeItem", charge, message_id).code,
         "0",
-        10,
+        20,
     )
     answer = stage.send("PACS", "ChargeItem", charge, message_id=message_id)
     books = stage.booked("charges", charge_no=charge_no)
@@ -223,7 +223,7 @@ STORIES = (
     Story("An answer gets lost, nobody pays twice", "应答丢失：结果待确认，不重复记账", lost_answer),
     Story("The PACS is down and comes back", "PACS 停机：申请单排队，恢复后按序送达", down_and_back),
     Story(
-        "Critical values: pushed, received, handled, answered",
+        "A critical value, from the push to the opinion",
         "危急值闭环：上报、接收、处理、意见回传",
         critical_values,
     ),

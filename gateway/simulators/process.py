@@ -76,12 +76,16 @@ class SimulatorProcess:
                 return
         raise SimulatorFailed(f"The simulated {self.name} does not answer at {self.url}.")
 
+    def tell_to_stop(self) -> None:
+        """Let it begin to end, so that several can end side by side; `stop` follows."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it; nothing happens when it has ended."""
+        self.tell_to_stop()
         if self._process is None:
             return
-        if self._process.poll() is None:
-            self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
