@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.contract import NAMESPACE
+from gateway.delivery.alarms import raise_alarms
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.locks import Lock, is_money
 from gateway.delivery.policy import Case, Step, Verdict, decide
@@ -132,7 +133,8 @@ class Sender:
             try:
                 forward = forward_of(self.wire, row)
             except (InvalidMessage, etree.XMLSyntaxError):
-                row.state, row.last_code = DeliveryState.DEAD, "MESSAGE"
+                row.state, row.last_code, row.finished_at = DeliveryState.DEAD, "MESSAGE", self.now()
+                raise_alarms(session, row, Outcome.FAULT, self.now())
                 return Verdict(DeliveryState.DEAD, Step.PARKED)
             if state is DeliveryState.SENDING:
                 nothing = PartnerAnswer(Outcome.UNKNOWN, "LOST")
@@ -215,6 +217,7 @@ class Sender:
         row.state, row.last_code = verdict.state, answer.code
         row.next_attempt_at = now + timedelta(seconds=verdict.wait) if verdict.step is Step.AGAIN else None
         row.finished_at = None if verdict.step is Step.AGAIN else now
+        raise_alarms(session, row, answer.outcome, now)
         if answer.response is not None and row.operation not in READS:
             row.answer = self.wire.write(answer.response)
         return verdict, answer

@@ -27,6 +27,10 @@ MOST_THREADS = 256
 DATABASE_CONNECTIONS = 8
 """For fetching and finishing jobs; listening takes one more for each lane."""
 
+UNHURRIED = "-c synchronous_commit=off"
+"""A job's state need not survive a power cut: the delivery's does, and a job run again for nothing does nothing."""
+POOL_SECONDS = 3
+"""For getting a connection of the pool; one that waits longer waits for a database that is away."""
 LEASE_SECONDS = 10
 """For renewing the leases; a database that takes longer is away."""
 DATABASE_AWAY = (psycopg.Error, ConnectorException, PoolTimeout, TimeoutError, OSError)
@@ -69,6 +73,7 @@ class DeliveryWorker:
         while not self._stopping.is_set():
             app = self._app()
             try:
+                await self._try_database()
                 async with app.open_async():
                     add_task(app, self._timing)
                     await self._serve(app)
@@ -102,6 +107,11 @@ class DeliveryWorker:
         finally:
             await leases.close()
 
+    async def _try_database(self) -> None:
+        """Opening the pool of connections would not notice an order to end while the database is away."""
+        async with await psycopg.AsyncConnection.connect(self._url, connect_timeout=5):
+            return
+
     async def _wait_for_database(self, problem: Exception) -> None:
         _log.warning("The database is away (%s): deliveries wait.", type(problem).__name__)
         await self._sleep(self._timing.lease)
@@ -110,10 +120,10 @@ class DeliveryWorker:
         return App(
             connector=PsycopgConnector(
                 conninfo=self._url,
-                kwargs={"connect_timeout": 5, **KEEPALIVES},
+                kwargs={"connect_timeout": 5, "options": UNHURRIED, **KEEPALIVES},
                 min_size=1,
                 max_size=DATABASE_CONNECTIONS,
-                timeout=10,
+                timeout=POOL_SECONDS,
             )
         )
 

@@ -65,7 +65,8 @@ class Forward:
     request: Any
     """The request dataclass; its Header is rewritten for the partner when it leaves."""
     key: str
-    """What keeps order: RequisitionNo, VisitNo or CriticalId with its sender (docs/specification/delivery.md)."""
+    """What keeps order: RequisitionNo, VisitNo or CriticalId with its sender (docs/specification/delivery.md).
+    Empty when no order is needed, as for reading a record."""
     origin: Origin
     urgent: bool = False
 
@@ -107,7 +108,8 @@ class Dispatch(Protocol):
         partner thinks. The outcome is stored in a transaction of its own together with what the outcome hook of the
         operation does, the same hook that runs when a queued delivery gets its answer; so what follows from an answer
         is written once, wherever the answer came. When an earlier delivery of the same lock has not finished, nothing
-        is sent and the answer is NOT_SENT: order comes first.
+        is sent and the answer is NOT_SENT with the code ORDER: order comes first. One that is just being sent is waited
+        for, up to half of `seconds`.
 
         keep=True: what was not answered goes on in the background under the same MessageId (NOT_SENT is queued; an
         UNKNOWN outcome of money is first queried at the partner, other messages are sent again).
@@ -116,11 +118,16 @@ class Dispatch(Protocol):
         ...
 
     def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
-        """Discard what is queued under a lock and has not been sent; False when something is being sent or was."""
+        """Discard what is queued about a requisition, unless the partner may have seen any of it: then False."""
         ...
 
 
 class OutcomeHook(Protocol):
-    """What follows from a partner's answer, run in the transaction that stores the answer."""
+    """What follows from an attempt, run in the transaction that stores it.
+
+    It is told every outcome: NOT_SENT and UNKNOWN as often as they happen, also while a caller waits; and an answer that
+    asks to be asked again (Result/Retryable). What it does is undone when it raises, and the outcome then counts as
+    UNKNOWN.
+    """
 
     def __call__(self, session: Session, forward: Forward, answer: PartnerAnswer) -> None: ...

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.delivery.policy import LONGEST_CRITICAL_WAIT, Case, Step, decide
+from gateway.model.journal import Alert
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.terms import TransactionState
 
@@ -180,6 +181,35 @@ def test_what_follows_is_stored_together_with_the_answer_or_not_at_all(site, his
     again(site, delivery)
     assert site.state(delivery) == "DELIVERED"
     assert len(his.sent("ChargeItem")) == 1
+
+
+# --- Alarms -----------------------------------------------------------------------------------------------------------
+
+
+def alarms(site) -> list[tuple[str, str]]:
+    with site.sessions() as session:
+        return [(alert.kind, alert.subject) for alert in session.query(Alert).order_by(Alert.id)]
+
+
+def test_a_dead_letter_is_told_to_the_people_on_duty(site, his):
+    delivery = attempt(site, his, "refuse:STA-410")
+    assert alarms(site) == [("DELIVERY_DEAD", f"delivery GW-{delivery}, ReportStatus to HIS, K1")]
+
+
+def test_money_the_partner_calls_malformed_is_told_too(site, his):
+    attempt(site, his, "fault:Client/SYS-400", "ChargeItem")
+    assert [kind for kind, _ in alarms(site)] == ["MONEY_FAULT"]
+
+
+def test_money_that_stays_unknown_for_a_quarter_of_an_hour_is_told_once(site, his):
+    delivery = attempt(site, his, "lost", "ChargeItem")
+    his.behave = lambda request: "http:503"
+    again(site, delivery)
+    assert alarms(site) == []
+    site.change(delivery, started_at=site.now() - timedelta(minutes=16))
+    again(site, delivery)
+    again(site, delivery)
+    assert [kind for kind, _ in alarms(site)] == ["MONEY_UNKNOWN"]
 
 
 # --- Crashes and rivals -----------------------------------------------------------------------------------------------
