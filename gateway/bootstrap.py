@@ -95,6 +95,7 @@ def make_core(settings: Settings, *, pool_size: int = 20) -> Core:
 
 def run_web_server(settings: Settings, descriptor: int | None = None) -> None:
     """Serve until a signal ends it, on a socket that is open already if its descriptor is given."""
+    database_url(settings), Secrets.from_file(settings.key_file)  # said here in one line, not in each process
     metrics = _metrics_folder(settings)
     server = settings.server
     host = f"[{server.host}]" if ":" in server.host else server.host

@@ -74,7 +74,13 @@ class Serving:
         return self._database.url()
 
     def stop(self) -> None:
-        """End everything: web server, workers, database. A second call does not wait for what they do."""
+        """End everything: web server, workers, database. A second call does not wait for what they do.
+
+        May be called by a signal's handler: that runs in the midst of `run`, which may hold the lock of an event.
+        """
+        threading.Thread(target=self._stop, daemon=True).start()
+
+    def _stop(self) -> None:
         self._stopping.set()
         if self._supervisor is not None:
             self._supervisor.stop()

@@ -42,7 +42,8 @@ def serve(
     logs.configure("serve", file=log_file)
     serving = Serving(settings, port=port, log_file=log_file)
     for order in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(order, lambda *_: serving.stop())
+        if signal.getsignal(order) is not signal.SIG_IGN:  # nohup
+            signal.signal(order, lambda *_: serving.stop())
     if not quiet:
         serving.when_ready = lambda: _show_summary(serving)
     serving.run()

@@ -116,6 +116,11 @@ def _check_key_file(folder: Path) -> Finding:
 def _check_settings(settings: Settings) -> Finding:
     if settings.hospital_code == PLACEHOLDER:
         raise ConfigurationError(f"{settings.folder / 'gateway.toml'}: hospital_code is still {PLACEHOLDER}.")
+    if settings.public_url is None and settings.server.host in ("0.0.0.0", "::"):  # noqa: S104 - compared only
+        raise ConfigurationError(
+            f"{settings.folder / 'gateway.toml'}: public_url is needed: server.host {settings.server.host} is no "
+            "address partners could call: write the one they reach."
+        )
     if not os.access(settings.folder, os.W_OK):
         raise ConfigurationError(f"{settings.folder} must be writable for the user that runs the gateway.")
     return "settings", f"hospital {', '.join(sorted(settings.hospital_codes))}, address {settings.endpoint}"

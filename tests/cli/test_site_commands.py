@@ -144,6 +144,15 @@ def test_a_hospital_code_nobody_has_filled_in_is_named(gateway: Command, site: P
     assert "hospital_code is still MY-HOSPITAL" in crossed(gateway)
 
 
+def test_an_address_nobody_could_call_does_not_get_into_the_wsdl(
+    gateway: Command, site: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GATEWAY_SERVER__HOST", "0.0.0.0")
+    assert "public_url is needed: server.host 0.0.0.0" in crossed(gateway)
+    monkeypatch.setenv("GATEWAY_PUBLIC_URL", "http://gateway.example.org:8080")
+    assert gateway("check").code == 0
+
+
 def test_a_key_file_others_can_read_is_named(gateway: Command, site: Path):
     (site / "secret.key").chmod(0o644)
     assert "run chmod 600" in crossed(gateway)
