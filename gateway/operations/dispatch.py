@@ -125,8 +125,8 @@ class Dispatch(Protocol):
 class OutcomeHook(Protocol):
     """What follows from an attempt, run in the transaction that stores it.
 
-    It is told every outcome: NOT_SENT and UNKNOWN as often as they happen, also while a caller waits; and an answer that
-    asks to be asked again (Result/Retryable). What it does is undone when it raises, and the outcome then counts as
+    It is told every outcome: NOT_SENT and UNKNOWN as often as they happen, also while a caller waits, and an answer
+    that asks to be asked again (Result/Retryable). When it raises, what it did is undone and the outcome counts as
     UNKNOWN.
     """
 
