@@ -107,12 +107,12 @@ def run_web_server(settings: Settings, descriptor: int | None = None) -> None:
         "logger_class": GunicornLog,
         "child_exit": lambda arbiter, worker: forget_process(metrics, worker.pid),
     }
-    GatewayServer(lambda: web_application(settings, metrics), gunicorn).run()
+    GatewayServer(lambda: web_application(make_core(settings), metrics), gunicorn).run()
 
 
-def web_application(settings: Settings, metrics: Path | None = None) -> SoapServer:
+def web_application(core: Core, metrics: Path | None = None) -> SoapServer:
     """The WSGI application of one process. It starts without the database and answers 503 until that is there."""
-    core = make_core(settings)
+    settings = core.settings
     documents = Documents(core.contract, settings.endpoint)
     reception = Reception(
         sessions=core.sessions,
