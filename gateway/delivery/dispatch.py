@@ -10,9 +10,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateway.config import Partner, Settings
+from gateway.delivery.gate import Gate
 from gateway.delivery.locks import Lock, earlier
 from gateway.delivery.routing import partners_of
-from gateway.delivery.sending import GRACE_SECONDS, Sender, Work
+from gateway.delivery.sending import GRACE_SECONDS, Sender, Work, while_database_is_away
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
 from gateway.operations.dispatch import Forward, Outcome, PartnerAnswer
 from gateway.terms import RequisitionType
@@ -20,6 +21,8 @@ from gateway.terms import RequisitionType
 IN_ORDER = text("SELECT pg_advisory_xact_lock(hashtextextended(lock, 0)) FROM unnest(CAST(:locks AS text[])) lock")
 """Transactions that add to one lock wait for each other, so that ids, jobs and commits have the same order."""
 TURN_POLL_SECONDS = 0.05
+STORING_WAITS = (0.2, 0.5)
+"""Seconds between tries to store an answer while its caller waits; then the job in the queue finds out again."""
 WITHDRAWABLE = frozenset({DeliveryState.QUEUED, DeliveryState.DEAD, DeliveryState.DISCARDED})
 
 
@@ -29,6 +32,7 @@ class QueueDispatch:
     def __init__(self, settings: Settings, sender: Sender) -> None:
         self._routes = settings.routes
         self._partners = {partner.name: partner for partner in settings.partners}
+        self._gates = {name: Gate() for name in self._partners}
         self._sender = sender
         self._jobs = sender.jobs
 
@@ -72,6 +76,19 @@ class QueueDispatch:
             self._jobs.add(session, row)
 
     def ask(self, session: Session, forward: Forward, seconds: float, *, keep: bool) -> PartnerAnswer:
+        if forward.urgent or forward.partner not in self._gates:
+            return self._ask(session, forward, seconds, keep, "")
+        gate, answer = self._gates[forward.partner], None
+        refusal = gate.enter()
+        try:
+            answer = self._ask(session, forward, seconds, keep, refusal)
+        finally:
+            if not refusal:
+                gate.leave(None if answer is None or answer.code == "ORDER" else answer)
+        return answer
+
+    def _ask(self, session: Session, forward: Forward, seconds: float, keep: bool, refusal: str) -> PartnerAnswer:
+        """Ask, unless there is a reason not to; what is kept is stored either way."""
         deadline = time.monotonic() + seconds
         job_at = self._sender.now() + timedelta(seconds=seconds + GRACE_SECONDS)
         row = self._row(forward)
@@ -81,16 +98,19 @@ class QueueDispatch:
         if keep or forward.key:
             # Holds the lock while the question is out, and goes on with it if this process dies.
             self._jobs.add(session, row, at=job_at, keep=keep)
-        work = None if earlier(session, row) else self._sender.mark_sending(row, forward, keep)
+        at_once = not refusal and not earlier(session, row)
+        work = self._sender.mark_sending(row, forward, keep) if at_once else None
         if work is None:
             row.next_attempt_at = job_at
         session.commit()
-        work = work or self._await_turn(row.id, forward, keep, deadline - seconds / 2)
+        if work is None and not refusal:
+            work = self._await_turn(row.id, forward, keep, deadline - seconds / 2)
         if work is None:
-            self._give_up(row.id, keep)
-            return PartnerAnswer(Outcome.NOT_SENT, "ORDER")
-        answer = self._sender.call(work, max(deadline - time.monotonic(), 0.01))
-        return self._sender.conclude(work, answer, job_at=job_at)[1]
+            self._give_up(row.id, keep, refusal or "ORDER")
+            return PartnerAnswer(Outcome.NOT_SENT, refusal or "ORDER")
+        sent = work
+        answer = self._sender.call(sent, max(deadline - time.monotonic(), 0.01))
+        return while_database_is_away(lambda: self._sender.conclude(sent, answer, job_at=job_at), STORING_WAITS)[1]
 
     def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
         lock = str(Lock("requisition", partner, hospital_code, branch_code, key))
@@ -140,14 +160,14 @@ class QueueDispatch:
                     return self._sender.mark_sending(row, forward, keep) if is_waiting else None
         return None
 
-    def _give_up(self, delivery_id: int, keep: bool) -> None:
+    def _give_up(self, delivery_id: int, keep: bool, code: str) -> None:
         """A message that may not wait in the queue ends here; any other is sent when its turn comes."""
         if keep:
             return
         with self._sender.sessions.begin() as session:
             row = session.get_one(Delivery, delivery_id, with_for_update=True)
             if row.state == DeliveryState.QUEUED:
-                row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, "ORDER", self._sender.now()
+                row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, code, self._sender.now()
                 self._jobs.remove(session, row)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -16,7 +16,7 @@ from typing import TypeVar
 from lxml import etree
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, defer, sessionmaker
 
 from gateway.contract import NAMESPACE
 from gateway.delivery.alarms import raise_alarms
@@ -41,6 +41,8 @@ STORING_WAITS = (0.5, 1, 2, 4, 8)
 """Seconds between tries to store an outcome while the database is away; after that the attempt counts as lost."""
 DEFAULT_ATTEMPTS, DEFAULT_SECONDS = 12, 20.0
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+_WITHOUT_CONTENT = (defer(Delivery.request), defer(Delivery.answer))
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +110,7 @@ class Sender:
         return self._report(work, self.call(work))
 
     def _report(self, work: Work, answer: PartnerAnswer) -> Report:
-        return Report(*_while_database_is_away(lambda: self.conclude(work, answer)))
+        return Report(*while_database_is_away(lambda: self.conclude(work, answer), STORING_WAITS))
 
     def call(self, work: Work, seconds: float | None = None) -> PartnerAnswer:
         """Send once and read the answer; never raises."""
@@ -185,7 +187,7 @@ class Sender:
         back is UNKNOWN instead when what should follow from it could not be done: it will then be asked for again.
         """
         with self.sessions.begin() as session:
-            row = session.get_one(Delivery, work.delivery_id, with_for_update=True)
+            row = session.get_one(Delivery, work.delivery_id, with_for_update=True, options=_WITHOUT_CONTENT)
             if row.state in FINAL:
                 return Verdict(DeliveryState(row.state), Step.DONE), answer
             expected = DeliveryState.UNKNOWN if work.asks_first else DeliveryState.SENDING
@@ -270,9 +272,9 @@ def forward_of(wire: Wire, row: Delivery) -> Forward:
     )
 
 
-def _while_database_is_away(store: Callable[[], Result]) -> Result:
-    """An answer that came must not be forgotten because the database is being restarted."""
-    for wait in STORING_WAITS:
+def while_database_is_away(store: Callable[[], Result], waits: Iterable[float]) -> Result:
+    """An answer that came must not be forgotten because the database is restarted, or two transactions collide."""
+    for wait in waits:
         try:
             return store()
         except DATABASE_AWAY:

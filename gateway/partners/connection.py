@@ -12,11 +12,12 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -24,7 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-_RESOLVERS = 8
+_LOOK_UPS = 16
 
 
 @dataclass(slots=True)
@@ -91,17 +92,37 @@ class _TlsSocket(ssl.SSLSocket):
         return super().send(*args, **keywords)
 
 
+class _Resolver:
+    """The system's look-up cannot be given a time-out, so it is waited for from outside.
+
+    One look-up per host at a time, for all who want it: a name server that is silent about one partner's host must not
+    use up the threads for the others.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOK_UPS, "partner-dns")
+        self._running: dict[tuple[str, int], Future[list[Any]]] = {}
+        self._lock = Lock()
+
+    def look_up(self, host: str, port: int, seconds: float) -> list[Any]:
+        with self._lock:
+            running = self._running.get((host, port))
+            if running is None or running.done():
+                running = self._threads.submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+                self._running[host, port] = running
+        return running.result(seconds)
+
+
 @cache
-def _resolvers() -> ThreadPoolExecutor:
-    """The system's look-up cannot be given a time-out, so it is waited for from outside."""
-    return ThreadPoolExecutor(_RESOLVERS, "partner-dns")
+def _resolver() -> _Resolver:
+    return _Resolver()
 
 
 def _addresses(host: str, port: int, seconds: float) -> list[Any]:
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return _resolvers().submit(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM).result(seconds)
+        return _resolver().look_up(host, port, seconds)
     return socket.getaddrinfo(host.strip("[]"), port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
 
 

@@ -60,8 +60,8 @@ def test_the_next_message_of_a_requisition_leaves_as_soon_as_the_last_is_answere
         site.wait_until_all_is_finished()
         started = time.monotonic()
         site.put(*[site.forward(number=number) for number in range(1, 9)])
-        site.wait_until_all_is_finished(5)
-    assert time.monotonic() - started < 3
+        site.wait_until_all_is_finished(12)
+    assert time.monotonic() - started < 10
     assert order_of(his.received)["R1"] == list(range(1, 9))
 
 
@@ -115,7 +115,7 @@ def test_a_critical_value_does_not_wait_behind_a_full_queue(make_site, his):
         put = time.time()
         critical = site.put(site.forward("PushCriticalValue", "K1", urgent=True))[0]
         site.wait_for(critical, "DELIVERED")
-        assert his.sent("PushCriticalValue")[0].started - put < 1
+        assert his.sent("PushCriticalValue")[0].started - put < 2
         site.run_sql("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
 
 
@@ -131,7 +131,7 @@ def test_a_partner_that_hangs_does_not_slow_another(make_site, his, pacs):
         started = time.monotonic()
         mine = site.put(*[site.forward(key=f"P{key}", to="PACS") for key in range(10)])
         site.wait(lambda: all(site.state(one) == "DELIVERED" for one in mine))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
         his.behave = lambda request: "ok"
         site.wait_until_all_is_finished()
 

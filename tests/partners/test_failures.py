@@ -120,7 +120,7 @@ def test_one_deadline_covers_everything_even_against_a_dripping_partner(partner,
     partner.script.append(behaviour)
     started = time.monotonic()
     answer = call(seconds=0.6)
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 2.5
     assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "TIMEOUT")
 
 
@@ -158,11 +158,26 @@ def test_an_unknown_host_means_nothing_was_sent():
 
 
 def test_a_look_up_that_takes_too_long_means_nothing_was_sent(monkeypatch):
-    monkeypatch.setattr("gateway.partners.connection.socket.getaddrinfo", lambda *args: time.sleep(0.6))
+    monkeypatch.setattr("gateway.partners.connection.socket.getaddrinfo", lambda *args: time.sleep(2))
     started = time.monotonic()
     answer = charge(partners_at("http://his.invalid/soap", connect_seconds=0.2))
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 1.5
     assert (answer.outcome, answer.code) == (Outcome.NOT_SENT, "DNS")
+
+
+def test_a_name_server_that_is_silent_about_one_host_does_not_stop_the_others(partner, monkeypatch):
+    real, stop = socket.getaddrinfo, threading.Event()
+
+    def look_up(host, *rest):
+        if "silent" in host:
+            stop.wait(5)
+        return real(host, *rest)
+
+    monkeypatch.setattr("gateway.partners.connection.socket.getaddrinfo", look_up)
+    silent = partners_at("http://silent.invalid/soap", connect_seconds=0.02)
+    assert {charge(silent).code for _ in range(30)} == {"DNS"}
+    assert charge(partners_at(partner.url.replace("127.0.0.1", "localhost"))).is_yes
+    stop.set()
 
 
 def test_a_host_that_does_not_accept_in_time_means_nothing_was_sent():
@@ -222,7 +237,7 @@ def test_a_certificate_the_site_trusts_is_accepted_and_the_deadline_holds(tls_pa
     tls_partner.script.append("drip:0.05")
     started = time.monotonic()
     assert charge(partners_at(tls_partner.url), seconds=0.6).code == "TIMEOUT"
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 2.5
 
 
 def test_a_message_that_does_not_fit_the_contract_is_not_sent(partner, call):
