@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 from at_the_terminal import Command
 
+from gateway.config import ConfigurationError, load_settings
 from gateway.database.embedded import EmbeddedDatabase
+from gateway.serving import Serving
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
 
@@ -119,20 +121,14 @@ def test_check_finds_nothing_wrong_with_it(served: Site, gateway: Command):
 
 
 def test_a_folder_is_served_once(served: Site):
-    command = [sys.executable, "-m", "gateway", "serve", "--folder", served.folder, "--port", "0"]
-    second = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
-    assert second.returncode == 2
-    assert second.stderr.count("\n") == 1
-    assert f"Another `gateway serve` runs in {served.folder}" in second.stderr
+    with pytest.raises(ConfigurationError, match=f"Another `gateway serve` runs in {served.folder}"):
+        Serving(load_settings(served.folder), port=0).run()
 
 
 def test_a_port_in_use_is_named(served: Site, empty_site: Path):
-    port = str(served.known["address"]).rpartition(":")[2]
-    command = [sys.executable, "-m", "gateway", "serve", "--folder", empty_site, "--port", port]
-    second = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
-    assert second.returncode == 2
-    assert second.stderr.count("\n") == 1
-    assert f"Nothing can listen on 127.0.0.1 port {port}" in second.stderr
+    port = int(str(served.known["address"]).rpartition(":")[2])
+    with pytest.raises(ConfigurationError, match=f"Nothing can listen on 127.0.0.1 port {port} "):
+        Serving(load_settings(empty_site), port=port).run()
 
 
 def test_a_killed_database_is_repaired_within_seconds(served: Site):
@@ -179,10 +175,10 @@ def test_sigterm_ends_web_workers_and_database_in_this_order(served: Site):
 
 
 def test_when_the_supervisor_is_killed_nothing_goes_on_without_it(empty_site: Path, migrated: str):
-    site = Site(empty_site, GATEWAY_DATABASE_URL=migrated)
-    until(lambda: site.ask("/healthz")[0] == 200 and "web-worker-2" in site.pids)
+    fewer = {"GATEWAY_SERVER__WORKERS": "1", "GATEWAY_DATABASE_URL": migrated}
+    site = Site(empty_site, **fewer)
+    until(lambda: site.ask("/healthz")[0] == 200 and {"web", "web-worker-1", "worker-1"} == set(site.pids))
     pids = site.pids
-    assert "database" not in pids
     site.process.kill()
     site.process.communicate(timeout=10)
     until(lambda: not any(alive(pid) for pid in pids.values()), 20)
