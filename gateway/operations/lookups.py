@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from gateway.errors import RequestRefused
 from gateway.messages.requisition import SubmitRequisitionRequest
@@ -10,6 +10,11 @@ from gateway.model.requisition import Requisition
 from gateway.model.visit import PatientMerge, Visit
 from gateway.operations.unit import Unit
 from gateway.terms import VisitState
+
+_MERGED_INTO = text(
+    "SELECT patient_id FROM patient_merge WHERE hospital_code = :hospital_code AND former_patient_id = :patient_id"
+)
+"""Asked for every new requisition, so without the ORM."""
 
 
 def find_requisition(unit: Unit, requisition_no: str, *, ambiguous: type[RequestRefused]) -> Requisition | None:
@@ -58,10 +63,11 @@ def merge_chain(unit: Unit, patient_id: str) -> list[str]:
     """The patient, whom it was merged into, whom that one was merged into, and so on to who it is today."""
     chain = [patient_id]
     while True:
-        found = unit.session.get(PatientMerge, (unit.hospital_code, chain[-1]))
-        if found is None or found.patient_id in chain:
+        former = {"hospital_code": unit.hospital_code, "patient_id": chain[-1]}
+        found = unit.session.execute(_MERGED_INTO, former).scalar()
+        if found is None or found in chain:
             return chain
-        chain.append(found.patient_id)
+        chain.append(found)
 
 
 def patient_ids(unit: Unit, patient_id: str) -> frozenset[str]:

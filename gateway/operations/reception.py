@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
@@ -43,6 +43,13 @@ RACES = 5
 
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Stands for SentAt where content is compared."""
+
+ARRIVALS = text("SELECT pg_advisory_xact_lock(hashtextextended(what, 1)) FROM unnest(CAST(:what AS text[])) what")
+"""Who brings a thing and who misses it wait for each other, so that no message is parked for what has just come."""
+WANTED = text(
+    "SELECT DISTINCT waits_for FROM parked_message "
+    "WHERE waits_for = ANY(CAST(:what AS text[])) AND applied_at IS NULL AND expires_at > :now"
+)
 
 PARKED_FOR = timedelta(minutes=10)
 ACKNOWLEDGEMENT_PARKED_FOR = timedelta(hours=24)
@@ -88,11 +95,11 @@ class Reception:
         by a rule is a response.
         """
         self._check_sender(received)
-        text = self._wire.write(received.request)
-        content_hash = "" if received.operation in READS else self.content_hash(received.request, text)
+        written = self._wire.write(received.request)
+        content_hash = "" if received.operation in READS else self.content_hash(received.request, written)
         for attempt in range(RACES):
             try:
-                return self._once(received, text, content_hash, look_up=attempt > 0)
+                return self._once(received, written, content_hash, look_up=attempt > 0)
             except (OperationalError, InterfaceError, IntegrityError, PoolTimeout) as problem:
                 if getattr(getattr(problem, "orig", None), "sqlstate", None) in LOST_RACE:
                     continue
@@ -105,12 +112,12 @@ class Reception:
                 raise
         raise ServiceUnavailable()
 
-    def content_hash(self, request: Any, text: str) -> str:
-        """Equal for equal content, whatever the client stamps anew on a retry; `text` is the request as written."""
+    def content_hash(self, request: Any, written: str) -> str:
+        """Equal for equal content, whatever the client stamps anew on a retry; `written` is the request as XML."""
         header = replace(request.header, operator_code=None, operator_name=None, version=None)
         if header.sent_at is not None:
             header = replace(header, sent_at=NO_TIME)
-        body = text[text.index("</Header>") :]
+        body = written[written.index("</Header>") :]
         return hashlib.sha256((self._wire.write(header) + body).encode()).hexdigest()
 
     def _check_sender(self, received: Received) -> None:
@@ -120,14 +127,18 @@ class Reception:
         if header.hospital_code is not None and header.hospital_code not in self._site.hospital_codes:
             raise NotAllowed("网关不服务于该 HospitalCode。", "This gateway does not serve that HospitalCode.")
 
-    def _once(self, received: Received, text: str, content_hash: str, *, look_up: bool) -> Any:
+    def _once(self, received: Received, written: str, content_hash: str, *, look_up: bool, missing: str = "") -> Any:
         """Decide a message in one unit of work.
 
         Nearly every message is new, so its key is not looked up first: a repetition breaks on the primary key, is
-        rolled back whole and comes again with `look_up`. That saves every new message a round trip.
+        rolled back whole and comes again with `look_up`. That saves every new message a round trip. What names a thing
+        that is `missing` comes again as well, holding its arrival: either it is there now, or what brings it will see
+        the parked message.
         """
         with self._sessions() as session:
-            unit = self._unit(session, received, text, content_hash)
+            if missing:
+                session.execute(ARRIVALS, {"what": [missing]})
+            unit = self._unit(session, received, written, content_hash)
             known = self._known(unit) if look_up else None
             unit.needs_key = known is None and received.operation not in READS
             try:
@@ -138,16 +149,19 @@ class Reception:
             except RequestRefused as reason:
                 session.rollback()
                 if not look_up and not unit.has_asked and self._known(unit) is not None:
-                    return self._once(received, text, content_hash, look_up=True)
+                    return self._once(received, written, content_hash, look_up=True)
+                if reason.waits_for not in ("", missing):
+                    return self._once(received, written, content_hash, look_up=look_up, missing=reason.waits_for)
                 response = self._refuse(unit, reason)
             else:
                 self._keep(unit, response, known)
+            wanted = self._wanted(unit)
             session.commit()
-        for what in unit.arrived:
+        for what in wanted:
             self._apply_parked(what)
         return response
 
-    def _unit(self, session: Session, received: Received, text: str, content_hash: str) -> Unit:
+    def _unit(self, session: Session, received: Received, written: str, content_hash: str) -> Unit:
         return Unit(
             session=session,
             received=received,
@@ -156,7 +170,7 @@ class Reception:
             wire=self._wire,
             hospital_code=received.request.header.hospital_code or self._site.hospital_code,
             content_hash=content_hash,
-            request_text=text,
+            request_text=written,
         )
 
     @staticmethod
@@ -262,6 +276,14 @@ class Reception:
                 result_code=None,
             )
         )
+
+    @staticmethod
+    def _wanted(unit: Unit) -> list[str]:
+        """Of what this message brings, that for which parked messages wait."""
+        if not unit.arrived:
+            return []
+        unit.session.execute(ARRIVALS, {"what": sorted(unit.arrived)})
+        return list(unit.session.execute(WANTED, {"what": unit.arrived, "now": unit.now}).scalars())
 
     def _apply_parked(self, what: str) -> None:
         """Run the messages that waited for `what`, oldest first, each in a unit of work of its own."""
