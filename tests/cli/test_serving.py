@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from at_the_terminal import Command
 
+from gateway import cli
 from gateway.config import ConfigurationError, load_settings
 from gateway.database.embedded import EmbeddedDatabase
 from gateway.serving import Serving
@@ -88,10 +89,7 @@ def served() -> Iterator[Site]:
     """One site with its embedded database for all tests here, in a folder every user can pass through."""
     folder = Path(tempfile.mkdtemp(prefix="gw-serve-"))
     folder.chmod(0o755)
-    made = subprocess.run(
-        [sys.executable, "-m", "gateway", "init", "--folder", folder, "--hospital-code", "44643245-7"]
-    )
-    assert made.returncode == 0
+    assert cli.run(["init", "--folder", str(folder), "--hospital-code", "44643245-7"]) == 0
     site = Site(folder)
     until(lambda: site.ask("/healthz")[0] == 200)
     yield site
