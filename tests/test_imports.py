@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"config", "contract", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
     "partners": {"config", "contract", "messages", "operations", "soap"},
-    "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners"},
+    "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners", "store"},
     "web": set(),
     "migrate": {"database", "model"},
     "migrations": {"delivery", "migrate"},
