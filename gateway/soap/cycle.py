@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
-from gateway.contract import NAMESPACE
+from gateway.contract import NAMESPACE, Contract
+from gateway.messages.wire import Wire
 from gateway.operations.unit import Caller, Received
 from gateway.soap.envelope import Envelope, SoapVersion
 from gateway.soap.protocol import PROTOCOLS, Conversion
+from gateway.soap.service import make_service
 from gateway.soap.spyne_import import Application, Fault, MethodContext, ServerBase
 
 VERSION_NAMES = {SoapVersion.V11: "1.1", SoapVersion.V12: "1.2"}
@@ -118,3 +121,10 @@ class Cycle(ServerBase):  # type: ignore[misc]
         self.get_out_string(ctx)
         (answer,) = ctx.out_string
         return bytes(answer)
+
+
+@lru_cache(maxsize=4)
+def make_cycles(contract: Contract, wire: Wire) -> dict[SoapVersion, Cycle]:
+    """The cycles of both versions; once per process, since Spyne keeps every application it has made for ever."""
+    conversion, service = Conversion(contract, wire), make_service(contract)
+    return {version: Cycle(version, service, conversion) for version in SoapVersion}

@@ -25,13 +25,12 @@ from gateway.monitoring import Metrics
 from gateway.operations.unit import Caller, new_txn_no
 from gateway.security.authentication import AuthenticatedClient
 from gateway.security.credentials import Credentials, read_credentials
-from gateway.soap.cycle import Call, Cycle, Reception
-from gateway.soap.envelope import Envelope, Limits, SoapVersion, parse_envelope, peek
+from gateway.soap.cycle import Call, Reception, make_cycles
+from gateway.soap.envelope import Envelope, Limits, parse_envelope, peek
 from gateway.soap.faults import as_fault, fault_content, http_status, log_fault, new_error_id
 from gateway.soap.front import Environ, read_body, soap_version
 from gateway.soap.journal_copy import without_passwords
-from gateway.soap.protocol import Conversion, enclose
-from gateway.soap.service import make_service
+from gateway.soap.protocol import enclose
 from gateway.soap.unreadable import Directory, KeepUnreadablePush, UnreadablePushes
 
 _log = logging.getLogger(__name__)
@@ -87,9 +86,7 @@ class SoapServer:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        conversion = Conversion(parts.contract, parts.wire)
-        service = make_service(parts.contract)
-        self._cycles = {version: Cycle(version, service, conversion) for version in SoapVersion}
+        self._cycles = make_cycles(parts.contract, parts.wire)
         self._unreadable = UnreadablePushes(parts.directory, parts.keep_unreadable_push)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:

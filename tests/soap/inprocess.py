@@ -168,6 +168,7 @@ class Reply:
     headers: dict[str, str]
     content: bytes
     seconds: float
+    """Of the processor, so that what else the machine does makes no test fail."""
 
     @property
     def root(self) -> etree._Element:
@@ -314,13 +315,13 @@ class Gateway:
             answered.append((status, headers))
             return lambda written: None
 
-        begun = time.perf_counter()
+        begun = time.thread_time()
         pieces = (self.checked if strict else self.server)(environ, start_response)
         content = b"".join(pieces)
         if strict:
             pieces.close()
         [(status, headers)] = answered
-        reply = Reply(int(status[:3]), dict(headers), content, time.perf_counter() - begun)
+        reply = Reply(int(status[:3]), dict(headers), content, time.thread_time() - begun)
         if method != "HEAD":
             assert reply.headers["Content-Length"] == str(len(content))
         return reply

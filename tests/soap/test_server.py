@@ -37,10 +37,8 @@ from sqlalchemy.exc import OperationalError
 from gateway.contract import NAMESPACE
 from gateway.errors import InvalidMessage, NotAllowed
 from gateway.model.client import SpecialRight
-from gateway.soap.cycle import Cycle
+from gateway.soap.cycle import make_cycles
 from gateway.soap.envelope import Limits
-from gateway.soap.protocol import Conversion
-from gateway.soap.service import make_service
 
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 TOKEN = (
@@ -416,7 +414,7 @@ def test_monitoring_adds_up_all_processes(tmp_path):
 
 
 def test_spynes_interface_is_the_contract():
-    interface = Cycle(V11, make_service(CONTRACT), Conversion(CONTRACT, WIRE)).app.interface
+    interface = make_cycles(CONTRACT, WIRE)[V11].app.interface
     methods = {name: methods[0] for name, methods in interface.service_method_map.items()}
     assert sorted(methods) == sorted(f"{{{NAMESPACE}}}{operation}" for operation in OPERATIONS)
     for operation in OPERATIONS:
