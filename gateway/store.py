@@ -19,7 +19,7 @@ Row = tuple[type[Base], dict[str, Any]]
 
 
 def make_engine(url: str, *, pool_size: int = 20) -> Engine:
-    """The engine of this process. Values never appear in its errors or logs; a lost connection is found before use."""
+    """The engine of this process. Values never appear in its errors or logs."""
     return create_engine(
         url,
         hide_parameters=True,
@@ -49,7 +49,7 @@ def insert_rows(session: Session, rows: Iterable[Row]) -> None:
     if by_table:
         tables = tuple(by_table)
         parameters = {
-            f"rows_{n}": json.dumps(by_table[t], default=_plain, ensure_ascii=False) for n, t in enumerate(tables)
+            f"rows_{n}": json.dumps(by_table[t], default=plain, ensure_ascii=False) for n, t in enumerate(tables)
         }
         session.execute(_insert_statement(tables), parameters)
 
@@ -69,7 +69,7 @@ def _insert_statement(models: tuple[type[Base], ...]) -> Any:
     return text(f"{head} {parts[-1]}")
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """How a value is written in the JSON parameter; PostgreSQL's own input functions read it."""
     if isinstance(value, (datetime, date)):
         return value.isoformat()

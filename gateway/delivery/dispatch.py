@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateway.config import Partner, Settings
+from gateway.delivery.enqueue import enqueue
 from gateway.delivery.gate import Gate
 from gateway.delivery.locks import Lock, earlier
 from gateway.delivery.routing import partners_of
@@ -68,12 +70,7 @@ class QueueDispatch:
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
-        rows = [self._row(forward) for forward in forwards]
-        _keep_order(session, rows)
-        session.add_all(rows)
-        session.flush()
-        for row in rows:
-            self._jobs.add(session, row)
+        enqueue(session, [self._values(forward) for forward in forwards])
 
     def ask(self, session: Session, forward: Forward, seconds: float, *, keep: bool) -> PartnerAnswer:
         if forward.urgent or forward.partner not in self._gates:
@@ -126,22 +123,26 @@ class QueueDispatch:
         return True
 
     def _row(self, forward: Forward) -> Delivery:
+        return Delivery(**self._values(forward))
+
+    def _values(self, forward: Forward) -> dict[str, Any]:
+        """What is stored of a delivery before its first attempt."""
         origin = forward.origin
-        return Delivery(
-            partner=forward.partner,
-            operation=forward.operation,
-            lane=Lane.CRITICAL if forward.urgent else Lane.NORMAL,
-            lock=str(Lock.of(forward.operation, forward.partner, origin, forward.key)),
-            state=DeliveryState.QUEUED,
-            attempts=0,
-            txn_no=origin.txn_no,
-            hospital_code=origin.hospital_code,
-            origin_sender_code=origin.sender_code,
-            origin_message_id=origin.message_id,
-            subject=forward.key or origin.message_id,
-            request=self._sender.wire.write(forward.request),
-            created_at=self._sender.now(),
-        )
+        return {
+            "partner": forward.partner,
+            "operation": forward.operation,
+            "lane": Lane.CRITICAL if forward.urgent else Lane.NORMAL,
+            "lock": str(Lock.of(forward.operation, forward.partner, origin, forward.key)),
+            "state": DeliveryState.QUEUED,
+            "attempts": 0,
+            "txn_no": origin.txn_no,
+            "hospital_code": origin.hospital_code,
+            "origin_sender_code": origin.sender_code,
+            "origin_message_id": origin.message_id,
+            "subject": forward.key or origin.message_id,
+            "request": forward.written or self._sender.wire.write(forward.request),
+            "created_at": self._sender.now(),
+        }
 
     # --- order --------------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Delivery(Base):
     operation: Mapped[str]
     lane: Mapped[str]
     lock: Mapped[str]
-    """kind, partner, hospital, branch and key, with bars between: deliveries of one lock leave in the order of their ids.
+    """Kind, partner, hospital, branch and key, with bars between; deliveries of one lock leave in the order of ids.
     Without a key they need no order."""
     state: Mapped[str]
     attempts: Mapped[int] = mapped_column(server_default="0")

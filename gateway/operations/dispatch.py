@@ -69,6 +69,8 @@ class Forward:
     Empty when no order is needed, as for reading a record."""
     origin: Origin
     urgent: bool = False
+    written: str = ""
+    """The children of its Request element as XML, where somebody has written them already."""
 
 
 class Dispatch(Protocol):

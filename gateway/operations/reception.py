@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -65,6 +65,20 @@ class _ParkedCaller:
         return True
 
 
+def _may_start_again(problem: DBAPIError | PoolTimeout, attempt: int) -> bool:
+    """After a lost race; once after a lost connection, which says nothing about whether the database is there."""
+    if not isinstance(problem, DBAPIError):
+        return False
+    lost_connection = problem.connection_invalidated and attempt == 0
+    return lost_connection or getattr(problem.orig, "sqlstate", None) in LOST_RACE
+
+
+def _as_answer(problem: DBAPIError | PoolTimeout) -> Exception:
+    """A database that is away is told to the sender; anything else is a mistake of ours."""
+    away = isinstance(problem, OperationalError | InterfaceError | PoolTimeout) or problem.connection_invalidated
+    return ServiceUnavailable() if away else problem
+
+
 class Reception:
     """The one entry for every operation; safe for any number of threads."""
 
@@ -100,16 +114,9 @@ class Reception:
         for attempt in range(RACES):
             try:
                 return self._once(received, written, content_hash, look_up=attempt > 0)
-            except (OperationalError, InterfaceError, IntegrityError, PoolTimeout) as problem:
-                if getattr(getattr(problem, "orig", None), "sqlstate", None) in LOST_RACE:
-                    continue
-                if isinstance(problem, IntegrityError):
-                    raise
-                raise ServiceUnavailable() from None
-            except DBAPIError as problem:
-                if problem.connection_invalidated:
-                    raise ServiceUnavailable() from None
-                raise
+            except (DBAPIError, PoolTimeout) as problem:
+                if not _may_start_again(problem, attempt):
+                    raise _as_answer(problem) from None
         raise ServiceUnavailable()
 
     def content_hash(self, request: Any, written: str) -> str:

@@ -153,7 +153,8 @@ class Unit:
     def send(self, partners: Iterable[str], operation: str, request: Any, key: str, *, urgent: bool = False) -> bool:
         """Queue a message for partners in this transaction, never for the one it came from; True if any gets it."""
         wanted = [p for p in partners if self.dispatch.client_of(p) != self.sender_code]
-        self._forwards += [Forward(p, operation, request, key, self.origin, urgent) for p in wanted]
+        written = self.text_of(request) if wanted else ""
+        self._forwards += [Forward(p, operation, request, key, self.origin, urgent, written) for p in wanted]
         return bool(wanted)
 
     def ask(

@@ -67,6 +67,25 @@ def test_a_critical_message_has_a_queue_of_its_own(site):
     assert site.job(delivery).queue_name == "HIS.critical"
 
 
+@pytest.mark.parametrize("urgent", [False, True])
+def test_a_queued_job_is_the_one_procrastinate_would_have_made(site, urgent):
+    ours = site.put(site.forward("PushCriticalValue" if urgent else "ReportStatus", "K1", urgent=urgent))[0]
+    with site.sessions.begin() as session:
+        row = session.get_one(Delivery, ours)
+        made = text("SELECT to_jsonb(j) - '{id,scheduled_at}'::text[] FROM procrastinate_jobs j WHERE id = :id")
+        ours_job, own = row.job_id, session.execute(made, {"id": row.job_id}).scalar()
+        site.dispatch._jobs.add(session, row)
+        assert session.execute(made, {"id": row.job_id}).scalar() == own
+        assert row.job_id != ours_job
+
+
+def test_deliveries_of_one_lock_that_are_stored_together_keep_their_order(site):
+    numbers = site.put(*(site.forward(key="R1", number=number) for number in range(1, 6)))
+    rows = [site.row(number) for number in sorted(numbers)]
+    assert [row.txn_no for row in rows] == [f"T-R1-{number}" for number in range(1, 6)]
+    assert sorted(row.job_id for row in rows) == [row.job_id for row in rows]
+
+
 # --- Order ------------------------------------------------------------------------------------------------------------
 
 
