@@ -13,7 +13,7 @@ from gateway.terms import VisitState
 
 _KNOWN = "SELECT 1 FROM requisition WHERE hospital_code = %s AND requisition_no = %s LIMIT 1"
 _MERGED_INTO = "SELECT patient_id FROM patient_merge WHERE hospital_code = %s AND former_patient_id = %s"
-"""Asked for every new requisition and answered with nothing, so without the ORM, which takes up to sixteen times as long."""
+"""Asked for every new requisition and answered with nothing; the ORM takes up to sixteen times as long for that."""
 
 
 def find_requisition(unit: Unit, requisition_no: str, *, ambiguous: type[RequestRefused]) -> Requisition | None:
