@@ -16,7 +16,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from gateway import bootstrap
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.messages.common import Result
 from gateway.messages.requisition import SubmitRequisitionResponseType
 from gateway.operations.unit import Received
@@ -59,8 +59,8 @@ def gateway_without_store(folder: Path) -> None:
     """The same web server, application and clients; only the reception is another."""
     complete = bootstrap.web_application
 
-    def application(settings: Settings, metrics: Path | None = None) -> SoapServer:
-        return SoapServer(replace(complete(settings, metrics)._parts, reception=WithoutStore()))
+    def application(*parts: Any) -> SoapServer:
+        return SoapServer(replace(complete(*parts)._parts, reception=WithoutStore()))
 
     bootstrap.web_application = application
     gateway(folder)
