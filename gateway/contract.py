@@ -20,7 +20,7 @@ MAX_LENGTH = "urn:hospital-gateway:max-length"
 NAME = "urn:hospital-gateway:name"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-PRIMITIVES = frozenset({"string", "token", "decimal", "int", "date", "dateTime", "boolean", "anyURI", "base64Binary"})
+PRIMITIVES = frozenset({"string", "token", "decimal", "int", "date", "dateTime", "boolean", "base64Binary"})
 
 
 class ContractError(Exception):

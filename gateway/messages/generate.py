@@ -12,7 +12,6 @@ from gateway.contract import Contract, Field, MessageType, ValueType, snake_case
 PYTHON_TYPES = {
     "string": "str",
     "token": "str",
-    "anyURI": "str",
     "decimal": "Decimal",
     "int": "int",
     "boolean": "bool",

@@ -161,7 +161,6 @@ class Wire:
             return _text_reader(field)
         simple: dict[str, Reader] = {
             "token": _read_token,
-            "anyURI": _read_token,
             "int": lambda element: int(element.text),
             "decimal": lambda element: Decimal(element.text.strip()),
             "boolean": lambda element: element.text.strip() in ("true", "1"),
@@ -224,7 +223,6 @@ class Wire:
         writers: dict[str, Writer] = {
             "string": _escape,
             "token": _escape,
-            "anyURI": _escape,
             "int": str,
             "decimal": lambda value: format(value, "f"),
             "boolean": lambda value: "true" if value else "false",

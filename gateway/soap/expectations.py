@@ -13,7 +13,6 @@ NOT_A_VALUE = {
     "dateTime": ("不是有效的日期时间", "is no valid date and time"),
     "boolean": ("不是布尔值", "is no boolean"),
     "base64Binary": ("不是 Base64", "is no base64"),
-    "anyURI": ("不是有效地址", "is no address"),
 }
 BROKEN_FACETS = {
     "SCHEMAV_CVC_ENUMERATION_VALID": ("的取值不在允许范围内", "has a value that is not allowed"),
@@ -30,7 +29,6 @@ FORMS = {
     "dateTime": "YYYY-MM-DDThh:mm:ss",
     "boolean": "true | false",
     "base64Binary": "base64",
-    "anyURI": "URI",
 }
 WRONG_IDENTIFIER = ("只能用半角可见字符，不能有空格或中文", "may only hold visible ASCII characters, no spaces")
 IDENTIFIER = "[!-~]+"

@@ -10,7 +10,6 @@ from typing import Any
 
 from gateway.contract import NAMESPACE, Contract, Field
 from gateway.soap.spyne_import import (
-    AnyUri,
     Boolean,
     ByteArray,
     ComplexModel,
@@ -25,7 +24,6 @@ from gateway.soap.spyne_import import (
 PRIMITIVES: dict[str, Any] = {
     "string": Unicode,
     "token": Unicode,
-    "anyURI": AnyUri,
     "int": Integer32,
     "decimal": Decimal,
     "date": Date,

@@ -85,6 +85,12 @@ def test_rule_7_free_text_is_a_plain_string_because_nusoap_escapes_no_other(vers
 
 
 @both
+def test_rule_7_addresses_are_plain_strings_too_because_nusoap_leaves_their_ampersands_as_they_are(version):
+    assert find(version, "//xs:element[@type='xs:anyURI']") == []
+    assert len(find(version, "//xs:element[@name='ViewerUrl'][@type='xs:string']")) == 1
+
+
+@both
 def test_rule_8_a_list_is_a_wrapper_around_complex_children_and_nothing_is_nillable(version):
     complex_types = {f"tns:{name}" for name in find(version, "//xs:complexType/@name")}
     repeated = find(version, "//xs:element[@maxOccurs]")
