@@ -297,9 +297,8 @@ def _drop_type(element: etree._Element) -> None:
     if name in {"base64Binary", "base64"}:
         # SOAP::Lite turns every Chinese text into base64, which would be stored as the patient's name.
         raise InvalidMessage(
-            f"元素 {_name(element)} 标为 base64Binary：请关闭 SOAP::Lite 的自动类型（autotype(0)）。",
-            f"Element {_name(element)} is marked base64Binary: switch SOAP::Lite's autotyping off (autotype(0)), or"
-            " state type('string').",
+            f"元素 {_name(element)} 标为 base64Binary：请在 SOAP::Lite 中注明类型 SOAP::Data->type('string')。",
+            f"Element {_name(element)} is marked base64Binary: SOAP::Lite guessed; state SOAP::Data->type('string').",
             path=_name(element),
         )
     if namespace in SCHEMA_NAMESPACES or namespace == GATEWAY_NAMESPACE:

@@ -78,11 +78,11 @@ def http_status(version: SoapVersion, fault: MessageFault) -> int:
 
 
 def _fault_12(fault: MessageFault, detail: str) -> str:
-    chinese, english = _text(fault, fault.text_zh), _text(fault, fault.text_en)
+    # One text in both languages: SOAP 1.2 allows one for each language, but gSOAP then reads no fault at all.
     return (
         f"<soap:Fault><soap:Code><soap:Value>soap:{_code(fault, 'Sender', 'Receiver')}</soap:Value><soap:Subcode>"
         f'<soap:Value xmlns:gw="{NAMESPACE}">gw:{fault.code}</soap:Value></soap:Subcode></soap:Code><soap:Reason>'
-        f'<soap:Text xml:lang="zh">{chinese}</soap:Text><soap:Text xml:lang="en">{english}</soap:Text></soap:Reason>'
+        f'<soap:Text xml:lang="zh">{_text(fault, fault.text_zh, fault.text_en)}</soap:Text></soap:Reason>'
         f"<soap:Detail>{detail}</soap:Detail></soap:Fault>"
     )
 
