@@ -75,6 +75,10 @@ class _Context(MethodContext):  # type: ignore[misc]
     TransportContext = None
     __setattr__ = object.__setattr__
 
+    def __init__(self, server: Cycle) -> None:
+        super().__init__(server, MethodContext.SERVER)
+        self.event = None  # refers back to this context: the message would stay in memory until garbage is collected
+
     def fire_event(self, event: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens."""
 
@@ -109,7 +113,7 @@ class Cycle(ServerBase):  # type: ignore[misc]
 
     def answer(self, call: Call, envelope: Envelope, admit: Callable[[Call, Envelope], None]) -> bytes:
         """The answer's envelope; raises whatever went wrong. `admit` lets the caller in before its message is read."""
-        ctx = _Context(self, MethodContext.SERVER)
+        ctx = _Context(self)
         ctx.in_document, ctx.udc = envelope, call
         (ctx,) = self.generate_contexts(ctx)
         call.operation = ctx.descriptor.name
@@ -117,7 +121,10 @@ class Cycle(ServerBase):  # type: ignore[misc]
         self.get_in_object(ctx)
         self.get_out_object(ctx)
         if call.error is not None:
-            raise call.error
+            try:
+                raise call.error
+            finally:
+                call.error = ctx.out_error = None  # nor shall a failed message stay in memory
         self.get_out_string(ctx)
         (answer,) = ctx.out_string
         return bytes(answer)

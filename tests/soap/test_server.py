@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import subprocess
@@ -38,7 +39,7 @@ from gateway.contract import NAMESPACE
 from gateway.errors import InvalidMessage, NotAllowed
 from gateway.model.client import SpecialRight
 from gateway.soap.cycle import make_cycles
-from gateway.soap.envelope import Limits
+from gateway.soap.envelope import Envelope, Limits
 
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 TOKEN = (
@@ -106,6 +107,23 @@ def test_many_threads_get_each_its_own_answer(gateway):
         thread.join()
     assert wrong == []
     assert len(gateway.reception.received) == 40
+
+
+@pytest.mark.parametrize(
+    "body",
+    [message(), message().replace("<Action>NEW", "<Action>OLD"), message("RefundItem")],
+    ids=["accepted", "refused", "an error of ours"],
+)
+def test_a_message_leaves_the_memory_with_its_answer(gateway, body):
+    gateway.reception.problem = ZeroDivisionError() if "RefundItem" in body else None
+    gc.collect()
+    gc.disable()
+    try:
+        gateway.post(body, strict=False)
+        gateway.reception.problem = None
+        assert not [kept for kept in gc.get_objects() if isinstance(kept, Envelope)]
+    finally:
+        gc.enable()
 
 
 # --- Who may send -----------------------------------------------------------------------------------------------------
