@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, Identity, Table, create_engine, text
+from sqlalchemy import Engine, Identity, Table, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.model.base import Base
@@ -51,11 +51,11 @@ def insert_rows(session: Session, rows: Iterable[Row]) -> None:
         parameters = {
             f"rows_{n}": json.dumps(by_table[t], default=plain, ensure_ascii=False) for n, t in enumerate(tables)
         }
-        session.execute(_insert_statement(tables), parameters)
+        session.connection().exec_driver_sql(_insert_statement(tables), parameters)
 
 
 @cache
-def _insert_statement(models: tuple[type[Base], ...]) -> Any:
+def _insert_statement(models: tuple[type[Base], ...]) -> str:
     parts = []
     for number, model in enumerate(models):
         table = model.__table__
@@ -63,10 +63,10 @@ def _insert_statement(models: tuple[type[Base], ...]) -> Any:
         columns = ", ".join(
             f'"{column.name}"' for column in table.columns if not isinstance(column.server_default, Identity)
         )
-        source = f"json_populate_recordset(NULL::{table.name}, CAST(:rows_{number} AS json))"
+        source = f"json_populate_recordset(NULL::{table.name}, %(rows_{number})s::json)"
         parts.append(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")  # noqa: S608 - our own names
     head = "".join(f"{', ' if n else 'WITH '}insert_{n} AS ({part})" for n, part in enumerate(parts[:-1]))
-    return text(f"{head} {parts[-1]}")
+    return f"{head} {parts[-1]}"
 
 
 def plain(value: Any) -> str:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
 from gateway.delivery.jobs import TASK
@@ -21,7 +21,7 @@ from gateway.store import plain
 _OWN_COLUMNS = ("id", "job_id")
 
 
-def _statement() -> Any:
+def _statement() -> str:
     """The advisory locks come first: of two transactions that add to one lock the second waits before it gets a number.
 
     So ids, jobs and commits of one lock have the same order.
@@ -29,12 +29,11 @@ def _statement() -> Any:
     table = Delivery.__table__
     assert isinstance(table, Table)
     columns = ", ".join(column.name for column in table.columns if column.name not in _OWN_COLUMNS)
-    return text(
-        f"""
+    return f"""
         WITH given AS MATERIALIZED (
             SELECT *, right(lock, 1) <> '|' AS ordered,
                    CASE WHEN right(lock, 1) <> '|' THEN pg_advisory_xact_lock(hashtextextended(lock, 0)) END
-            FROM json_populate_recordset(NULL::delivery, CAST(:rows AS json))
+            FROM json_populate_recordset(NULL::delivery, %(rows)s::json)
         ), numbered AS MATERIALIZED (
             SELECT nextval(pg_get_serial_sequence('delivery', 'id')) AS number, given.* FROM given
         ), jobs AS MATERIALIZED (
@@ -47,7 +46,6 @@ def _statement() -> Any:
         INSERT INTO delivery (id, job_id, {columns})
         SELECT number, jobs.ids[row_number() OVER (ORDER BY number)], {columns} FROM numbered, jobs
         """  # noqa: S608 - our own names
-    )
 
 
 _ENQUEUE = _statement()
@@ -59,4 +57,4 @@ def enqueue(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     `rows` are the values of the columns but id and job_id. Rows of one lock keep their order.
     """
     in_order = sorted(rows, key=lambda row: str(row["lock"]))  # so that two transactions never wait for each other
-    session.execute(_ENQUEUE, {"rows": json.dumps(in_order, default=plain, ensure_ascii=False)})
+    session.connection().exec_driver_sql(_ENQUEUE, {"rows": json.dumps(in_order, default=plain, ensure_ascii=False)})

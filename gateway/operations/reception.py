@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
@@ -22,6 +22,7 @@ from gateway.contract import Contract, Operation
 from gateway.errors import GatewayError, MessageConflict, NotAllowed, RequestRefused, ServiceUnavailable
 from gateway.messages.wire import Wire
 from gateway.model.journal import JournalEntry, MessageKey, ParkedMessage
+from gateway.operations.arrivals import awaited, hold
 from gateway.operations.dispatch import Dispatch
 from gateway.operations.unit import Received, Site, Unit, new_txn_no
 from gateway.store import insert_rows
@@ -43,13 +44,6 @@ RACES = 5
 
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Stands for SentAt where content is compared."""
-
-ARRIVALS = text("SELECT pg_advisory_xact_lock(hashtextextended(what, 1)) FROM unnest(CAST(:what AS text[])) what")
-"""Who brings a thing and who misses it wait for each other, so that no message is parked for what has just come."""
-WANTED = text(
-    "SELECT DISTINCT waits_for FROM parked_message "
-    "WHERE waits_for = ANY(CAST(:what AS text[])) AND applied_at IS NULL AND expires_at > :now"
-)
 
 PARKED_FOR = timedelta(minutes=10)
 ACKNOWLEDGEMENT_PARKED_FOR = timedelta(hours=24)
@@ -144,7 +138,7 @@ class Reception:
         """
         with self._sessions() as session:
             if missing:
-                session.execute(ARRIVALS, {"what": [missing]})
+                hold(session, [missing])
             unit = self._unit(session, received, written, content_hash)
             known = self._known(unit) if look_up else None
             unit.needs_key = known is None and received.operation not in READS
@@ -288,9 +282,9 @@ class Reception:
     def _wanted(unit: Unit) -> list[str]:
         """Of what this message brings, that for which parked messages wait."""
         if not unit.arrived:
-            return []
-        unit.session.execute(ARRIVALS, {"what": sorted(unit.arrived)})
-        return list(unit.session.execute(WANTED, {"what": unit.arrived, "now": unit.now}).scalars())
+            return unit.awaited
+        hold(unit.session, unit.arrived)
+        return unit.awaited + awaited(unit.session, unit.arrived, unit.now)
 
     def _apply_parked(self, what: str) -> None:
         """Run the messages that waited for `what`, oldest first, each in a unit of work of its own."""

@@ -20,7 +20,7 @@ from gateway.model.money import MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.operations.dispatch import Forward, PartnerAnswer
 from gateway.operations.ledger import Booking, apply_answer, billing_partner
-from gateway.operations.lookups import find_requisition, relock
+from gateway.operations.lookups import find_requisition, relock, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
 from gateway.operations.unit import Unit
 from gateway.terms import StatusEvent, TransactionState
@@ -86,7 +86,7 @@ def status_delivered(session: Session, forward: Forward, answer: PartnerAnswer) 
 def _find(request: ReportStatusRequest, unit: Unit) -> Requisition:
     found = find_requisition(unit, request.requisition_no, ambiguous=StatusUnmapped)
     if found is None:
-        raise StatusRequisitionUnknown(waits_for=f"requisition|{unit.hospital_code}|{request.requisition_no}")
+        raise StatusRequisitionUnknown(waits_for=requisition_arrival(unit.hospital_code, request.requisition_no))
     unit.visit_no = found.visit_no
     if found.tombstone:
         raise StatusRequisitionFinal()

@@ -23,7 +23,7 @@ from gateway.model.report import ReportVersion
 from gateway.model.requisition import Requisition
 from gateway.operations.critical_report import open_loops
 from gateway.operations.ledger import content_hash
-from gateway.operations.lookups import find_requisition, patient_ids
+from gateway.operations.lookups import find_requisition, patient_ids, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
 from gateway.operations.unit import Unit
 from gateway.terms import ReportAction, RequisitionType, StatusEvent
@@ -116,7 +116,7 @@ def _requisitions(request: SubmitReportRequest, unit: Unit) -> list[Requisition]
     for name in sorted(names):  # always in the same order, so that two reports never wait for each other
         requisition = find_requisition(unit, name, ambiguous=ReportUnmapped)
         if requisition is None:
-            raise ReportRequisitionUnknown(waits_for=f"requisition|{unit.hospital_code}|{name}")
+            raise ReportRequisitionUnknown(waits_for=requisition_arrival(unit.hospital_code, name))
         if requisition.tombstone:
             raise ReportRequisitionUnknown("申请单已取消。", "It was cancelled before it came.")
         found[name] = requisition

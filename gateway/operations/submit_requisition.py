@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from gateway.errors import (
     NotAllowed,
@@ -24,11 +24,15 @@ from gateway.model.client import SpecialRight
 from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.operations.dispatch import PartnerAnswer
 from gateway.operations.ledger import charge_at_release, charge_point, charged_already, reverse_charges
-from gateway.operations.lookups import find_requisition, merged_into, relock, submitted
+from gateway.operations.lookups import find_requisition, first_look, merged_into, relock, requisition_arrival, submitted
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, VisitType
 
 OPERATION = "SubmitRequisition"
+_NOT_CONTENT = re.compile(
+    r"<Header>.*?</Header>|<(?P<name>Action|ReleaseEvent|PaidAt|ReceiptNo|CancelReason)>[^<]*</(?P=name)>", re.DOTALL
+)
+"""In a request as it is kept, where free text holds no bare angle bracket."""
 
 
 def submit_requisition(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionResponseType:
@@ -38,9 +42,10 @@ def submit_requisition(request: SubmitRequisitionRequest, unit: Unit) -> SubmitR
     _check(request, unit)
     if request.action is RequisitionAction.CANCEL:
         return _cancel(request, unit)
-    known = _find(request, unit)
     if request.action is RequisitionAction.NEW:
-        return _new(request, unit, known)
+        return _new(request, unit)
+    known = _find(request, unit)
+    _check_patient(request, unit)
     if known is None:
         raise RequisitionUnknown()
     return _update(request, unit, known)
@@ -58,6 +63,9 @@ def _check(request: SubmitRequisitionRequest, unit: Unit) -> None:
         raise NotAllowed("没有绿色通道放行权限。", "Releasing by GREEN_CHANNEL needs a right of its own.")
     if request.release_event is ReleaseEvent.NURSE_SENT and request.visit.visit_type is VisitType.OUTPATIENT:
         raise RequisitionNotPaid("门诊申请单不能以护士发送放行。", "A nurse cannot release an outpatient requisition.")
+
+
+def _check_patient(request: SubmitRequisitionRequest, unit: Unit) -> None:
     new_id = merged_into(unit, request.patient.patient_id)
     if new_id is not None:
         raise RequisitionPatientInvalid(f"合并后的患者ID：{new_id}。", f"The patient id is now {new_id}.")
@@ -70,7 +78,13 @@ def _find(request: SubmitRequisitionRequest, unit: Unit) -> Requisition | None:
 # --- NEW --------------------------------------------------------------------------------------------------------------
 
 
-def _new(request: SubmitRequisitionRequest, unit: Unit, known: Requisition | None) -> SubmitRequisitionResponseType:
+def _new(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionResponseType:
+    look = first_look(unit, request.requisition_no, request.patient.patient_id)
+    if look.is_merged:
+        _check_patient(request, unit)
+    if look.is_awaited:
+        unit.awaited.append(requisition_arrival(unit.hospital_code, request.requisition_no))
+    known = _find(request, unit) if look.is_known else None
     if known is None:
         return _store(request, unit)
     if known.gateway_status == GatewayStatus.CANCELLED:
@@ -107,7 +121,6 @@ def _store(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionRe
     if released:
         charge_at_release(unit, request, unit.txn_no, unit.branch_code, point or "", is_new=True)
         forwarded = unit.send(_performing(unit, request), OPERATION, request, request.requisition_no)
-    unit.arrived.append(f"requisition|{unit.hospital_code}|{request.requisition_no}")
     return SubmitRequisitionResponseType(
         result=unit.accepted(forwarded=False if forwarded else None),
         requisition_no=request.requisition_no,
@@ -317,24 +330,5 @@ def _item_columns(item: SubmittedItem, *, released: bool) -> dict[str, object]:
 
 def _content_hash(request: SubmitRequisitionRequest, unit: Unit) -> str:
     """Of what is ordered, for whom and where: without the header and without what tells of payment."""
-    header = replace(
-        request.header,
-        message_id="-",
-        sender_code="-",
-        sent_at=datetime(2000, 1, 1, tzinfo=UTC),
-        operator_code=None,
-        operator_name=None,
-        version=None,
-        origin_sender_code=None,
-        origin_message_id=None,
-    )
-    content = replace(
-        request,
-        header=header,
-        action=RequisitionAction.NEW,
-        release_event=None,
-        paid_at=None,
-        receipt_no=None,
-        cancel_reason=None,
-    )
-    return hashlib.sha256(unit.text_of(content).encode()).hexdigest()
+    written = unit.text_of(request)
+    return hashlib.sha256(_NOT_CONTENT.sub("", written).encode()).hexdigest()

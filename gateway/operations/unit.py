@@ -86,6 +86,8 @@ class Unit:
     """False when the answer may change (a charge not yet booked): a repetition is then decided again."""
     arrived: list[str] = field(default_factory=list)
     """What has become known with this message; parked messages that wait for it are applied after the commit."""
+    awaited: list[str] = field(default_factory=list)
+    """The same, where it is known already that messages wait for it."""
     alerts_if_refused: list[tuple[str, str]] = field(default_factory=list)
     """Kind and subject of alerts that stand although the message itself is refused."""
     _rows: list[Row] = field(default_factory=list)
