@@ -58,7 +58,7 @@ def owner_of_the_partner(site) -> int:
     """The process that has the lock of the one partner."""
     query = (
         "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
-        " WHERE locktype = 'advisory' AND classid = :owner AND granted"
+        " WHERE locktype = 'advisory' AND classid = :owner AND granted AND datname = current_database()"
     )
     with site.sessions() as session:
         name = session.execute(text(query), {"owner": OWNER}).scalar_one()
