@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+JOBS   ?= auto
 
 .PHONY: demo test test-long bench lint messages lock clean help
 
@@ -13,10 +14,10 @@ demo: $(VENV)/ready   ## start the gateway with simulated HIS, PACS, LIS and EMR
 	$(BIN)/gateway demo $(ARGS)
 
 test: $(VENV)/ready   ## every test, on the embedded PostgreSQL or GATEWAY_TEST_DATABASE_URL
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 test-long: $(VENV)/ready   ## the long forms: more seeds, more mutations
-	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "long or not long" $(ARGS)
 
 bench: $(VENV)/ready   ## requests per second and CPU per request, beside a bare Spyne service
 	$(BIN)/python -m benchmarks $(ARGS)

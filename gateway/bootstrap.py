@@ -196,6 +196,8 @@ class _KeepUnreadablePush:
                 message_id=found[1].decode("ascii") if found else "",
                 hospital_code=self._hospital_code,
                 now=received_at,
+                txn_no=txn_no,
+                soap_version=soap_version,
             )
 
 

@@ -117,6 +117,7 @@ def test_the_stories_come_true_at_the_partners_and_nothing_is_left_running(tmp_p
     assert not (demo.folder / "database").exists()
 
 
+@pytest.mark.long
 def test_a_story_that_does_not_come_true_ends_the_demonstration_loudly(tmp_path: Path) -> None:
     demo = Demonstration(tmp_path, "--port", "0")
     settings = demo.folder / "partners" / "EMR" / "partner.toml"
