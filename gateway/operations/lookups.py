@@ -12,6 +12,7 @@ from gateway.model.requisition import Requisition
 from gateway.model.visit import PatientMerge, Visit
 from gateway.operations.arrivals import WAITING, hold
 from gateway.operations.unit import Unit
+from gateway.store import one_trip
 from gateway.terms import VisitState
 
 _MERGED_INTO = "SELECT patient_id FROM patient_merge WHERE hospital_code = %s AND former_patient_id = %s"
@@ -36,9 +37,11 @@ class FirstLook:
 def first_look(unit: Unit, requisition_no: str, patient_id: str) -> FirstLook:
     """All that in one question, since nearly always the answer is no; nobody parks for it until this is decided."""
     what = requisition_arrival(unit.hospital_code, requisition_no)
-    hold(unit.session, [what])
     names = {"hospital": unit.hospital_code, "number": requisition_no, "patient": patient_id}
-    row = unit.session.connection().exec_driver_sql(_FIRST_LOOK, {**names, "what": what, "now": unit.now}).one()
+    with one_trip(unit.session) as connection:
+        hold(unit.session, [what])
+        row = connection.execute(_FIRST_LOOK, {**names, "what": what, "now": unit.now}).fetchone()
+    assert row is not None
     return FirstLook(*row)
 
 
