@@ -1,7 +1,7 @@
 """What a failed call to a partner means: was the request certainly not carried out, or may it have been?
 
 `FAILURES` decides, with one fact beside it: as long as nothing of the request was handed to the network, no partner can
-have carried it out (docs/specification/delivery.md, "Outcomes").
+have carried it out (docs/specification/delivery.md, "After an attempt").
 """
 
 from __future__ import annotations
