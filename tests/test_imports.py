@@ -65,7 +65,7 @@ CONFINED = {
 }
 """Library -> the only parts that may import it, so that it can be replaced."""
 
-SPYNE_FREE = {"decoding", "envelope", "explain", "front"}
+SPYNE_FREE = {"decoding", "envelope", "explain", "front", "places"}
 """Modules of gateway/soap/ that partners and simulators use; what reads envelopes needs no Spyne."""
 
 

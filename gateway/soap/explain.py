@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
-from threading import Lock
-from typing import Any
 
 from lxml import etree
 
 from gateway.contract import NAMESPACE, Contract, Field, MessageType
 from gateway.errors import InvalidMessage
 from gateway.soap.expectations import BROKEN_FACETS, NOT_A_VALUE, WRONG_IDENTIFIER, Label, form_of, is_identifier
+from gateway.soap.places import LONGEST_NAME, Place, Reference, local_name, place_of, reference_of
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 XSI_NIL, XSI_TYPE = f"{XSI}nil", f"{XSI}type"
 LONGEST_TEXT = 500
 """Of a path or an expectation; the texts of a fault have a fixed beginning of their own."""
 LONGEST_DETAIL = 420
-LONGEST_NAME = 64
-"""So much of a name that is not in the contract is shown."""
 
 
 def normalise(contract: Contract, wrapper: etree._Element) -> bool:
@@ -34,20 +29,20 @@ def normalise(contract: Contract, wrapper: etree._Element) -> bool:
 
     Drops empty optional elements, xsi:nil, and white space around dates. True if anything was changed.
     """
-    reference = _reference(contract)
+    reference = reference_of(contract)
     kind = reference.wrappers.get(wrapper.tag)
     return kind is not None and _normalise_children(reference, wrapper, kind)
 
 
 def explain(contract: Contract, wrapper: etree._Element) -> InvalidMessage:
     """The refusal of a wrapper element that fails the schema; any number of threads may ask at once."""
-    return _Explanation(_reference(contract), wrapper).refusal()
+    return _Explanation(reference_of(contract), wrapper).refusal()
 
 
 def unknown_operation(contract: Contract, wrapper: etree._Element) -> InvalidMessage:
     """The refusal of a wrapper element that is no operation of ours."""
     names = {operation.name: operation.chinese for operation in contract.operations}
-    name = _local_name(wrapper)
+    name = local_name(wrapper)
     if name in names:
         return _wrong_namespace(Label(name, names[name]), name)
     hint_zh, hint_en = _suggestion(name, list(names))
@@ -59,62 +54,10 @@ def unknown_operation(contract: Contract, wrapper: etree._Element) -> InvalidMes
     )
 
 
-# --- What the contract says, ready to be looked up --------------------------------------------------------------------
-
-
-class _Reference:
-    """The contract by element, with a schema of its own: lxml keeps the errors of a check in the schema object."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
-        self._schema = etree.XMLSchema(etree.parse(contract.folder / "xsd" / "gateway.xsd"))
-        self._lock = Lock()
-        self.wrappers = {kind.name: kind for kind in _wrappers(contract)}
-        self._fields = {
-            kind.name: {f"{{{NAMESPACE}}}{field.name}": field for field in kind.fields}
-            for kind in (*contract.message_types.values(), *self.wrappers.values())
-        }
-
-    def first_error(self, wrapper: etree._Element) -> Any:
-        with self._lock:
-            self._schema.validate(wrapper)
-            return next(iter(self._schema.error_log), None)
-
-    def fields(self, kind: MessageType) -> dict[str, Field]:
-        return self._fields[kind.name]
-
-    def kind_of(self, field: Field) -> MessageType | None:
-        return self.contract.message_types.get(field.type_name)
-
-    def chinese(self, field: Field) -> str:
-        """A field's Chinese name, without what stands in brackets; the children of lists have their type's."""
-        kind = self.kind_of(field)
-        return (field.chinese or (kind.chinese if kind else "")).partition("（")[0].partition("：")[0]
-
-
-@lru_cache(maxsize=4)
-def _reference(contract: Contract) -> _Reference:
-    return _Reference(contract)
-
-
-def _wrappers(contract: Contract) -> list[MessageType]:
-    """The elements a message may start with, as types of one field."""
-    made = []
-    for operation in contract.operations:
-        request = Field("Request", operation.request_type, False, None, "请求", "request")
-        response = Field("Response", operation.response_type, False, None, "应答", "response")
-        for suffix, field in (("", request), ("Response", response)):
-            tag = (
-                f"{{{NAMESPACE}}}{operation.name}{suffix}"  # a tag as name, so that no type of the contract has it too
-            )
-            made.append(MessageType(tag, (field,), False, "gateway", operation.chinese, operation.english))
-    return made
-
-
 # --- Mending ----------------------------------------------------------------------------------------------------------
 
 
-def _normalise_children(reference: _Reference, element: etree._Element, kind: MessageType) -> bool:
+def _normalise_children(reference: Reference, element: etree._Element, kind: MessageType) -> bool:
     changed = False
     fields = reference.fields(kind)
     for child in list(element):
@@ -150,24 +93,15 @@ def _says_nothing(element: etree._Element) -> bool:
 # --- Explaining -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An element of the message: where it stands and what the contract says about it."""
-
-    element: etree._Element
-    field: Field | None
-    """None for the wrapper and for an element the contract does not know."""
-    kind: MessageType | None
-    """Its type if it has children of its own."""
-    path: str
-
-
 class _Explanation:
     """One message that is refused."""
 
-    def __init__(self, reference: _Reference, wrapper: etree._Element) -> None:
+    def __init__(self, reference: Reference, wrapper: etree._Element) -> None:
         self._reference = reference
         self._wrapper = wrapper
+
+    def _place(self, element: etree._Element) -> Place:
+        return place_of(self._reference, self._wrapper, element)
 
     def refusal(self) -> InvalidMessage:
         error = self._reference.first_error(self._wrapper)
@@ -181,7 +115,7 @@ class _Explanation:
         if error.type_name == "SCHEMAV_ELEMENT_CONTENT" and "Missing child" not in error.message:
             return self._unexpected(element)
         place = self._place(element)
-        explain: Callable[[_Place], InvalidMessage] | None = {
+        explain: Callable[[Place], InvalidMessage] | None = {
             "SCHEMAV_ELEMENT_CONTENT": self._incomplete,
             "SCHEMAV_CVC_ELT_3_1": self._nil,
             "SCHEMAV_CVC_COMPLEX_TYPE_2_3": self._text_between,
@@ -195,20 +129,6 @@ class _Explanation:
             return self._attribute(place)
         return self._value(place, error.type_name)
 
-    # --- where ---
-
-    def _place(self, element: etree._Element) -> _Place:
-        """An element of the message with its path, numbered within lists: Request/Items/Item[2]/Quantity."""
-        if element is self._wrapper:
-            return _Place(element, None, self._reference.wrappers[element.tag], "")
-        parent = self._place(element.getparent())
-        field = self._reference.fields(parent.kind).get(element.tag) if parent.kind else None
-        step = _local_name(element)
-        if parent.kind is not None and parent.kind.is_list and field is not None:
-            step += f"[{len(list(element.itersiblings(element.tag, preceding=True))) + 1}]"
-        kind = self._reference.kind_of(field) if field else None
-        return _Place(element, field, kind, f"{parent.path}/{step}".lstrip("/"))
-
     # --- wrong children ---
 
     def _unexpected(self, element: etree._Element) -> InvalidMessage:
@@ -218,7 +138,7 @@ class _Explanation:
         if kind is None:
             return InvalidMessage(path=_cut(place.path))
         if etree.QName(element).namespace != NAMESPACE:
-            return _wrong_namespace(self._label_in(kind, _local_name(element)), place.path)
+            return _wrong_namespace(self._label_in(kind, local_name(element)), place.path)
         if place.field is None:
             return self._unknown(place, parent, kind)
         if kind.is_list:
@@ -229,8 +149,8 @@ class _Explanation:
         field = self._reference.fields(kind).get(f"{{{NAMESPACE}}}{name}")
         return self._label(field) if field else Label(name)
 
-    def _unknown(self, place: _Place, parent: _Place, kind: MessageType) -> InvalidMessage:
-        name = _local_name(place.element)
+    def _unknown(self, place: Place, parent: Place, kind: MessageType) -> InvalidMessage:
+        name = local_name(place.element)
         hint_zh, hint_en = _suggestion(name, [field.name for field in kind.fields])
         return _refuse(
             f"{self._label_of(parent).zh}内没有元素 {name}。{hint_zh}",
@@ -239,7 +159,7 @@ class _Explanation:
             self._allowed_next(place.element, kind),
         )
 
-    def _too_many(self, place: _Place, parent: _Place, kind: MessageType) -> InvalidMessage:
+    def _too_many(self, place: Place, parent: Place, kind: MessageType) -> InvalidMessage:
         child = kind.fields[0]
         return _refuse(
             f"{self._label_of(parent).zh}内最多 {child.max_occurs} 个{self._label(child).zh}。",
@@ -248,7 +168,7 @@ class _Explanation:
             f"{child.name}: 1..{child.max_occurs}",
         )
 
-    def _misplaced(self, place: _Place, parent: _Place, kind: MessageType) -> InvalidMessage:
+    def _misplaced(self, place: Place, parent: Place, kind: MessageType) -> InvalidMessage:
         """A known element at the wrong position, or after a required one that is missing."""
         order = list(self._reference.fields(kind))
         position = order.index(place.element.tag)
@@ -280,14 +200,14 @@ class _Explanation:
             allowed,
         )
 
-    def _incomplete(self, place: _Place) -> InvalidMessage:
+    def _incomplete(self, place: Place) -> InvalidMessage:
         """The children stop before a required one."""
         assert place.kind is not None
         present = {child.tag for child in place.element}
         fields = [field for field in place.kind.fields if not field.optional]
         return self._missing(place, [field for field in fields if f"{{{NAMESPACE}}}{field.name}" not in present])
 
-    def _missing(self, parent: _Place, fields: list[Field]) -> InvalidMessage:
+    def _missing(self, parent: Place, fields: list[Field]) -> InvalidMessage:
         labels = [self._label(field) for field in fields]
         path = f"{parent.path}/{fields[0].name}".lstrip("/") if fields else parent.path
         return _refuse(
@@ -310,7 +230,7 @@ class _Explanation:
 
     # --- wrong content ---
 
-    def _nil(self, place: _Place) -> InvalidMessage:
+    def _nil(self, place: Place) -> InvalidMessage:
         label = self._label_of(place)
         return _refuse(
             f"{label.zh}不能用 xsi:nil 表示为空，必须有值。",
@@ -319,7 +239,7 @@ class _Explanation:
             self._form(place),
         )
 
-    def _text_between(self, place: _Place) -> InvalidMessage:
+    def _text_between(self, place: Place) -> InvalidMessage:
         label = self._label_of(place)
         return _refuse(
             f"{label.zh}内只能有子元素，不能有文字。",
@@ -328,7 +248,7 @@ class _Explanation:
             self._form(place),
         )
 
-    def _attribute(self, place: _Place) -> InvalidMessage:
+    def _attribute(self, place: Place) -> InvalidMessage:
         label = self._label_of(place)
         names = [etree.QName(name).localname[:LONGEST_NAME] for name in place.element.attrib if name != XSI_NIL]
         name = names[0] if names else ""
@@ -339,7 +259,7 @@ class _Explanation:
             "no attributes",
         )
 
-    def _child_in_value(self, place: _Place) -> InvalidMessage:
+    def _child_in_value(self, place: Place) -> InvalidMessage:
         label = self._label_of(place)
         return _refuse(
             f"{label.zh}内只能是值，不能有子元素。",
@@ -348,7 +268,7 @@ class _Explanation:
             self._form(place),
         )
 
-    def _value(self, place: _Place, kind_of_error: str) -> InvalidMessage:
+    def _value(self, place: Place, kind_of_error: str) -> InvalidMessage:
         label = self._label_of(place)
         form = self._form(place)
         if not (place.element.text or "").strip():
@@ -358,11 +278,6 @@ class _Explanation:
         if kind_of_error == "SCHEMAV_CVC_PATTERN_VALID" and is_identifier(contract, type_name):
             problem = WRONG_IDENTIFIER
         chinese, english = problem or ("的内容不对", "has the wrong content")
-        if form.endswith("visible ASCII characters") and kind_of_error == "SCHEMAV_CVC_PATTERN_VALID":
-            chinese, english = (
-                "只能用半角可见字符，不能有空格或中文",
-                "may only hold visible ASCII characters, no spaces",
-            )
         return _refuse(f"{label.zh}{chinese}。", f"{label.en} {english}.", place.path, form)
 
     # --- words ---
@@ -370,12 +285,12 @@ class _Explanation:
     def _label(self, field: Field) -> Label:
         return Label(field.name, self._reference.chinese(field))
 
-    def _label_of(self, place: _Place) -> Label:
+    def _label_of(self, place: Place) -> Label:
         if place.field is None:
-            return Label(_local_name(place.element), place.kind.chinese if place.kind else "")
+            return Label(local_name(place.element), place.kind.chinese if place.kind else "")
         return self._label(place.field)
 
-    def _form(self, place: _Place) -> str:
+    def _form(self, place: Place) -> str:
         """What is allowed in an element, short: a form, a range, a list of values, the names of its children."""
         if place.kind is not None:
             return ", ".join(field.name for field in place.kind.fields)
@@ -402,11 +317,6 @@ def _suggestion(name: str, names: list[str]) -> tuple[str, str]:
     by_lower = {one.lower(): one for one in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.75)
     return (f"是否应为 {by_lower[close[0]]}？", f" Is it {by_lower[close[0]]}?") if close else ("", "")
-
-
-def _local_name(element: etree._Element) -> str:
-    """A name as the sender wrote it, cut; names of the contract are shorter."""
-    return str(etree.QName(element).localname)[:LONGEST_NAME]
 
 
 def _cut(text: str, length: int = LONGEST_TEXT) -> str:
