@@ -103,8 +103,9 @@ class QueueDispatch:
         if work is None and not refusal:
             work = self._await_turn(row.id, forward, keep, deadline - seconds / 2)
         if work is None:
-            self._give_up(row.id, keep, refusal or "ORDER")
-            return PartnerAnswer(Outcome.NOT_SENT, refusal or "ORDER")
+            nothing = PartnerAnswer(Outcome.NOT_SENT, refusal or "ORDER")
+            self._give_up(row.id, forward, nothing, keep=keep)
+            return nothing
         sent = work
         answer = self._sender.call(sent, max(deadline - time.monotonic(), 0.01))
         return while_database_is_away(lambda: self._sender.conclude(sent, answer, job_at=job_at), STORING_WAITS)[1]
@@ -161,15 +162,17 @@ class QueueDispatch:
                     return self._sender.mark_sending(row, forward, keep) if is_waiting else None
         return None
 
-    def _give_up(self, delivery_id: int, keep: bool, code: str) -> None:
-        """A message that may not wait in the queue ends here; any other is sent when its turn comes."""
-        if keep:
-            return
+    def _give_up(self, delivery_id: int, forward: Forward, nothing: PartnerAnswer, *, keep: bool) -> None:
+        """A message that may not wait in the queue ends here; of any other it is noted that nothing was sent so far."""
         with self._sender.sessions.begin() as session:
             row = session.get_one(Delivery, delivery_id, with_for_update=True)
-            if row.state == DeliveryState.QUEUED:
-                row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, code, self._sender.now()
-                self._jobs.remove(session, row)
+            if row.state != DeliveryState.QUEUED:
+                return
+            if keep:
+                self._sender.follow_up(session, forward, nothing)
+                return
+            row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, nothing.code, self._sender.now()
+            self._jobs.remove(session, row)
 
 
 def _keep_order(session: Session, rows: Sequence[Delivery]) -> None:

@@ -204,7 +204,7 @@ class Sender:
     def _apply(
         self, session: Session, row: Delivery, work: Work, answer: PartnerAnswer
     ) -> tuple[Verdict, PartnerAnswer]:
-        if not self._follow_up(session, work.forward, answer):
+        if not self.follow_up(session, work.forward, answer):
             answer = PartnerAnswer(Outcome.UNKNOWN, "INTERNAL")
         verdict, now = decide(self._case(row, work), answer), self.now()
         session.add(
@@ -224,7 +224,7 @@ class Sender:
             row.answer = self.wire.write(answer.response)
         return verdict, answer
 
-    def _follow_up(self, session: Session, forward: Forward, answer: PartnerAnswer) -> bool:
+    def follow_up(self, session: Session, forward: Forward, answer: PartnerAnswer) -> bool:
         """Run the operation's hook; False when it failed, with nothing of it done."""
         hook = self._hooks.get(forward.operation)
         if hook is None:

@@ -108,6 +108,19 @@ def test_nothing_is_sent_before_what_is_stuck_ahead_of_it(site, his, state):
     assert site.newest().state == "QUEUED"
 
 
+def test_a_charge_that_waits_behind_another_is_known_as_not_sent(site, his):
+    before = site.put(site.forward("ChargeItem", "V1", number=1))[0]
+    site.change(before, state="UNKNOWN", attempts=1)
+    site.ask(site.forward("ChargeItem", "V1", number=2))
+    assert [told(answer) for _, answer in site.hooked] == [(Outcome.NOT_SENT, "ORDER")]
+
+
+def test_a_charge_to_a_partner_that_is_left_alone_is_known_as_not_sent(site, his, monkeypatch):
+    monkeypatch.setattr(gate.Gate, "enter", lambda _: "PAUSED")
+    site.ask(site.forward("ChargeItem", "V1"))
+    assert [told(answer) for _, answer in site.hooked] == [(Outcome.NOT_SENT, "PAUSED")]
+
+
 def test_a_question_that_cannot_wait_in_the_queue_ends_when_something_is_ahead_of_it(site, his):
     before = site.put(site.forward(number=1))[0]
     site.change(before, state="UNKNOWN", attempts=1)
