@@ -7,6 +7,7 @@ answer is the same and takes the same time; the reason stands in the log, withou
 
 from __future__ import annotations
 
+import hmac
 import logging
 import threading
 import time
@@ -132,7 +133,7 @@ class ClientDirectory:
         try:
             if self.__proven.knows(name, password_hash, password):
                 return  # another thread has checked it while we waited
-            if not self.__limit.may_try(name):
+            if not self.__limit.may_try(name) and not self.__is_kept(known, password):
                 _refuse(known, "too many failures", "连续失败过多，请稍后再试。", "Too many failures, try again later.")
             if not password_matches(password_hash, password) or not usable:
                 self.__limit.failed(name)
@@ -140,6 +141,12 @@ class ClientDirectory:
             self.__proven.remember(name, password_hash, password)
         finally:
             self.__checking.release()
+
+    def __is_kept(self, known: _Known | None, password: str) -> bool:
+        """Whether it is the password kept for digests: HIS gets in amid guesses also in a process that has just begun."""
+        if known is None or known.disabled or known.digest_secret is None:
+            return False
+        return hmac.compare_digest(self.__secret_of(known).encode(), password.encode())
 
     # --- Tokens ---------------------------------------------------------------------------------------------------
 
