@@ -62,7 +62,7 @@ class InvalidMessage(MessageFault):
 
 
 class NotUnderstood(InvalidMessage):
-    """报文头要求必须理解，但网关不认识。 | A header block marked mustUnderstand is unknown to the gateway."""
+    """报文头中有标为 mustUnderstand 的内容，网关不支持。 | A header block marked mustUnderstand is unknown to the gateway."""
 
 
 class UnknownAddress(InvalidMessage):
@@ -72,7 +72,7 @@ class UnknownAddress(InvalidMessage):
 
 
 class VersionMismatch(InvalidMessage):
-    """不是 SOAP 1.1 或 1.2 的信封。 | The envelope is neither SOAP 1.1 nor SOAP 1.2."""
+    """报文信封不是 SOAP 1.1 或 SOAP 1.2。 | The envelope is neither SOAP 1.1 nor SOAP 1.2."""
 
 
 class NotAuthenticated(MessageFault):
@@ -239,7 +239,7 @@ class StatusIllegal(RequestRefused):
 
 
 class StatusRequisitionFinal(RequestRefused):
-    """申请单已取消、退单或退费，不能登记。 | The requisition is cancelled, rejected or refunded and cannot be registered."""
+    """申请单已取消、已退单或已退费，不能登记。 | The requisition is cancelled, rejected or refunded and cannot be registered."""
 
     code = "STA-410"
 
@@ -264,7 +264,7 @@ class ReportRequisitionUnknown(RequestRefused):
 
 
 class ReportConflict(RequestRefused):
-    """报告版本不大于已有版本，或同一版本内容不同。
+    """报告版本号必须大于已有版本；同一版本的内容不能改变。
     | The report's version is not greater than the known one, or the same version has other content."""
 
     code = "RPT-409"
@@ -313,7 +313,7 @@ class AlreadyCharged(RequestRefused):
 
 
 class ChargeVisitClosed(RequestRefused):
-    """就诊已出院、结算或取消。 | The visit is discharged, settled or cancelled."""
+    """就诊已出院、已结算或已取消。 | The visit is discharged, settled or cancelled."""
 
     code = "CHG-410"
 
@@ -331,7 +331,7 @@ class ChargeAmountWrong(RequestRefused):
 
 
 class ChargeNotSent(RequestRefused):
-    """HIS 未接通，计费已排队，尚未记账。 | HIS could not be reached: the charge is queued and not booked yet."""
+    """HIS 暂时无法连接，计费已排队，尚未记账。 | HIS could not be reached: the charge is queued and not booked yet."""
 
     code = "CHG-503"
     retryable = True
@@ -358,7 +358,7 @@ class RefundOriginalUnknown(RequestRefused):
 
 
 class RefundExceedsCharge(RequestRefused):
-    """退费数量或金额超过可退净额。 | The refund exceeds what is left of the charge."""
+    """退费数量或金额超过该笔计费的可退余额。 | The refund exceeds what is left of the charge."""
 
     code = "RFD-409"
 
@@ -377,7 +377,7 @@ class RefundUnmapped(RequestRefused):
 
 
 class ExamAlreadyStarted(RequestRefused):
-    """检查已登记（执行中），不能退费；请先由执行科室取消登记或退费。
+    """检查已登记（执行中），不能退费；请执行科室先取消登记，或由执行科室退费。
     | The exam is registered and cannot be refunded: the performing department must cancel the registration or refund it."""
 
     code = "RFD-423"
@@ -397,7 +397,7 @@ class RefundWrongChannel(RequestRefused):
 
 
 class RefundNotSent(RequestRefused):
-    """HIS 未接通，退费已排队，尚未记账。 | HIS could not be reached: the refund is queued and not booked yet."""
+    """HIS 暂时无法连接，退费已排队，尚未记账。 | HIS could not be reached: the refund is queued and not booked yet."""
 
     code = "RFD-503"
     retryable = True
@@ -443,7 +443,7 @@ class OpinionMissing(RequestRefused):
 
 
 class AcknowledgedBeforePush(RequestRefused):
-    """危急值尚未收到，确认已暂存，收到后自动生效。
+    """网关尚未收到该危急值，确认已暂存，收到后自动生效。
     | The critical value has not arrived yet: the acknowledgement is kept and applied when it does."""
 
     code = "CRV-413"
@@ -463,7 +463,7 @@ class CriticalValueHandled(RequestRefused):
 
 
 class RecordNotAllowed(RequestRefused):
-    """没有诊疗关系或调阅目的不允许。 | There is no treatment relation or the purpose is not allowed."""
+    """没有诊疗关系，或该调阅目的不被允许。 | There is no treatment relation or the purpose is not allowed."""
 
     code = "EMR-403"
 
@@ -544,6 +544,6 @@ class QueryInvalid(RequestRefused):
 
 
 class QueryUnknown(RequestRefused):
-    """没有查到。 | Nothing was found."""
+    """没有查到符合条件的记录。 | Nothing was found."""
 
     code = "QRY-404"
