@@ -81,7 +81,7 @@ def list_clients(folder: Folder = HERE) -> None:
     show(table)
 
 
-def grant(name: Name, right: Rights = [], all_operations: AllOperations = False, folder: Folder = HERE) -> None:  # noqa: B006
+def grant(name: Name, right: Rights = [], all_operations: AllOperations = False, folder: Folder = HERE) -> None:  # noqa: B006 - how Typer is told
     """Allow a client more, beside what it may do already."""
     operations = _operations()
     rights = _some(right, operations if all_operations else ())
@@ -90,7 +90,7 @@ def grant(name: Name, right: Rights = [], all_operations: AllOperations = False,
     say(f"Client {name} may now also: {', '.join(rights)}.")
 
 
-def revoke(name: Name, right: Rights = [], all_operations: AllOperations = False, folder: Folder = HERE) -> None:  # noqa: B006
+def revoke(name: Name, right: Rights = [], all_operations: AllOperations = False, folder: Folder = HERE) -> None:  # noqa: B006 - how Typer is told
     """Take rights from a client; running processes refuse it within two seconds."""
     operations = _operations()
     rights = _some(right, operations if all_operations else ())

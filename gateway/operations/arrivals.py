@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 _HOLD = "SELECT pg_advisory_xact_lock(hashtextextended(what, 1)) FROM unnest(%s::text[]) what"
 WAITING = "applied_at IS NULL AND expires_at > "
-_AWAITED = f"SELECT DISTINCT waits_for FROM parked_message WHERE waits_for = ANY(%s::text[]) AND {WAITING} %s"  # noqa: S608
+_AWAITED = f"SELECT DISTINCT waits_for FROM parked_message WHERE waits_for = ANY(%s::text[]) AND {WAITING} %s"  # noqa: S608 - our own words
 
 
 def hold(session: Session, what: Sequence[str]) -> None:

@@ -40,6 +40,9 @@ SETTINGS: Mapping[str, Any] = {
 """gunicorn's settings where nothing else is asked for; docs/specification/wire.md names the limits."""
 
 
+MEMORY = "/dev/shm"  # noqa: S108 - the signs of life of the processes: they must not wait for a disk
+
+
 class GatewayServer(BaseApplication):  # type: ignore[misc]
     """The web server for one WSGI application, which `make_application` builds in each process after its start.
 
@@ -53,8 +56,8 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Hand the settings to gunicorn."""
-        if os.access("/dev/shm", os.W_OK) and "worker_tmp_dir" not in self.settings:  # noqa: S108
-            self.cfg.set("worker_tmp_dir", "/dev/shm")  # noqa: S108 - a sign of life must not wait for a disk
+        if os.access(MEMORY, os.W_OK) and "worker_tmp_dir" not in self.settings:
+            self.cfg.set("worker_tmp_dir", MEMORY)
         for name, value in self.settings.items():
             self.cfg.set(name.lower(), value)
 
