@@ -49,7 +49,8 @@ def charge_item(request: ChargeItemRequest, unit: Unit) -> ChargeItemResponseTyp
     by_his = unit.caller.may(SpecialRight.HIS)
     if request.charge_point is ChargePoint.NURSE_SEND and not by_his:
         raise ChargeInvalid("只有 HIS 可以按护士发送计费。", "Only HIS may charge at NURSE_SEND.")
-    if not by_his and visit_state(unit, request.visit.visit_no, unit.branch_code) in MONEY_CLOSED:
+    branch = requisition.branch_code if requisition is not None else unit.branch_code
+    if not by_his and visit_state(unit, request.visit.visit_no, branch, ambiguous=ChargeUnmapped) in MONEY_CLOSED:
         raise ChargeVisitClosed()
     _refuse_charged(request, unit, requisition)
     partner = None if by_his else billing_partner(unit, OPERATION, request.perform_dept_code)

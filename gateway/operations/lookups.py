@@ -80,10 +80,20 @@ def submitted(unit: Unit, requisition: Requisition) -> SubmitRequisitionRequest:
     return message
 
 
-def visit_state(unit: Unit, visit_no: str, branch_code: str) -> VisitState:
-    """What HIS told of a visit; UNKNOWN when it told nothing, and never assumed open."""
-    found = unit.session.get(Visit, (unit.hospital_code, visit_no, branch_code))
-    return VisitState(found.state) if found is not None else VisitState.UNKNOWN
+def visit_state(unit: Unit, visit_no: str, branch_code: str, *, ambiguous: type[RequestRefused]) -> VisitState:
+    """What HIS told of a visit; UNKNOWN when it told nothing, and never assumed open.
+
+    Without a branch the number must be unique among the branches, else `ambiguous` is raised.
+    """
+    query = select(Visit.state).where(Visit.hospital_code == unit.hospital_code, Visit.visit_no == visit_no)
+    if branch_code:
+        query = query.where(Visit.branch_code == branch_code)
+    found = unit.session.scalars(query).all()
+    if len(found) > 1:
+        raise ambiguous(
+            "多个院区有相同的就诊号，请填写 BranchCode。", "Several branches have this visit: give BranchCode."
+        )
+    return VisitState(found[0]) if found else VisitState.UNKNOWN
 
 
 def merged_into(unit: Unit, patient_id: str) -> str | None:

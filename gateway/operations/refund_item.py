@@ -114,7 +114,7 @@ def _by_number(request: RefundItemRequest, unit: Unit) -> list[MoneyTransaction]
 
 
 def _by_requisition(request: RefundItemRequest, unit: Unit) -> list[MoneyTransaction]:
-    """By its requisition: the one charge that holds every line named."""
+    """By its requisition: the one charge that holds every line named; of several, the one that has not gone back."""
     requisition = find_requisition(unit, request.requisition_no or "", ambiguous=RefundUnmapped)
     if requisition is None:
         return []
@@ -126,7 +126,14 @@ def _by_requisition(request: RefundItemRequest, unit: Unit) -> list[MoneyTransac
         )
     ).all()
     wanted = {(line.original_line_no, line.charge_code) for line in request.lines}
-    return [c for c in charges if wanted <= {(line.line_no, line.charge_code) for line in c.lines}]
+    found = [c for c in charges if wanted <= {(line.line_no, line.charge_code) for line in c.lines}]
+    return found if len(found) < 2 else [c for c in found if _has_left(unit, c, wanted)] or found[:1]
+
+
+def _has_left(unit: Unit, charge: MoneyTransaction, wanted: set[tuple[int, str]]) -> bool:
+    """Whether any of these lines has not gone back whole, as after a registration that was withdrawn."""
+    left = remaining(unit.session, charge)
+    return any(line.quantity > 0 for line in left if (line.line_no, line.charge_code) in wanted)
 
 
 def _lock(charge: MoneyTransaction, unit: Unit) -> Requisition | None:
@@ -157,7 +164,8 @@ def _check_rules(
             raise RefundInvalid("只有执行科室或原计费系统可以退费。", "Only the performing department may refund this.")
     elif requisition is not None and _started(charge, requisition, request.lines):
         raise ExamAlreadyStarted()
-    if not by_his and visit_state(unit, charge.visit_no, charge.branch_code) in MONEY_CLOSED:
+    branch = charge.branch_code or unit.branch_code
+    if not by_his and visit_state(unit, charge.visit_no, branch, ambiguous=RefundUnmapped) in MONEY_CLOSED:
         raise RefundVisitClosed()
 
 

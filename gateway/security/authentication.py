@@ -143,7 +143,7 @@ class ClientDirectory:
             self.__checking.release()
 
     def __is_kept(self, known: _Known | None, password: str) -> bool:
-        """Whether it is the password kept for digests: HIS gets in amid guesses also in a process that has just begun."""
+        """Whether it is the password kept for digests: so HIS gets in amid guesses where it has proven none yet."""
         if known is None or known.disabled or known.digest_secret is None:
             return False
         return hmac.compare_digest(self.__secret_of(known).encode(), password.encode())

@@ -153,6 +153,18 @@ def test_a_discharged_visit_is_not_charged_by_a_department(hospital: Hospital) -
     assert code(hospital.send(charge())) == "CHG-410"
 
 
+def test_a_visit_discharged_in_its_branch_is_closed_to_a_charge_that_names_no_branch(hospital: Hospital) -> None:
+    hospital.send(at_branch(visit_event(VisitEvent.DISCHARGE), "EAST"))
+    assert code(hospital.send(charge())) == "CHG-410"
+
+
+def test_a_visit_number_of_two_branches_needs_the_branch(hospital: Hospital) -> None:
+    hospital.send(at_branch(visit_event(VisitEvent.DISCHARGE, event_no="E1"), "EAST"))
+    hospital.send(at_branch(visit_event(VisitEvent.ADMIT, event_no="E2"), "WEST"))
+    assert code(hospital.send(charge())) == "CHG-422"
+    assert code(hospital.send(at_branch(charge(), "EAST"))) == "CHG-410"
+
+
 def test_a_visit_his_told_nothing_of_is_decided_by_his(hospital: Hospital) -> None:
     hospital.dispatch.script("his", "ChargeItem", no("CHG-410", "已出院"))
     assert code(hospital.send(charge())) == "CHG-410"

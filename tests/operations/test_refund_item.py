@@ -96,6 +96,15 @@ def test_the_department_refunds_an_exam_in_progress(hospital: Hospital) -> None:
     assert hospital.rows(ChargeOnce) == []
 
 
+def test_after_a_second_registration_the_department_refunds_what_that_one_charged(hospital: Hospital) -> None:
+    hospital.send(ct_requisition())
+    for event in (StatusEvent.REGISTER, StatusEvent.CANCEL_REG, StatusEvent.REGISTER):
+        hospital.send(status(event=event, reason="患者未到"))
+        hospital.dispatch.deliver()
+    assert code(hospital.send(department_refund("F1"))) == "0"
+    assert code(hospital.send(department_refund("F2"))) == "RFD-409"
+
+
 def test_the_department_cannot_refund_an_outpatient(hospital: Hospital) -> None:
     hospital.send(outpatient_ct())
     hospital.send(status())
