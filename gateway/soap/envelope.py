@@ -258,7 +258,9 @@ def _check_understood(block: etree._Element, version: SoapVersion) -> None:
     must = block.get(f"{{{version.namespace}}}mustUnderstand", "0").strip()
     if must not in {"0", "1", "false", "true"}:
         raise InvalidMessage(
-            "mustUnderstand 只能是 0 或 1。", "mustUnderstand is 0 or 1.", path=f"Envelope/Header/{_name(block)}"
+            "mustUnderstand 只能是 0、1、false 或 true。",
+            "mustUnderstand is 0, 1, false or true.",
+            path=f"Envelope/Header/{_name(block)}",
         )
     role = block.get(f"{{{version.namespace}}}{'actor' if version is SoapVersion.V11 else 'role'}", "").strip()
     if must in {"0", "false"} or role not in OUR_ROLES:
