@@ -411,12 +411,6 @@ class RefundOutcomeUnknown(RequestRefused):
     retryable = True
 
 
-class CriticalValueInvalid(RequestRefused):
-    """危急值内容不符合业务规则。 | The critical value breaks a rule."""
-
-    code = "CRV-400"
-
-
 class CriticalValueUnknown(RequestRefused):
     """危急值不存在。 | The critical value is unknown."""
 
@@ -517,12 +511,6 @@ class VisitEventInvalid(RequestRefused):
     """就诊事件内容不符合业务规则。 | The visit event breaks a rule."""
 
     code = "VIS-400"
-
-
-class VisitUnknown(RequestRefused):
-    """就诊不存在。 | The visit is unknown."""
-
-    code = "VIS-404"
 
 
 class VisitEventIllegal(RequestRefused):
