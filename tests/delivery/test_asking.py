@@ -183,9 +183,9 @@ def test_a_question_waits_for_what_was_queued_a_moment_ago(site, his):
 
 def test_a_partner_that_does_not_answer_costs_callers_no_more_time(site, his, monkeypatch):
     monkeypatch.setattr(gate, "PAUSE_SECONDS", 1)
-    his.behave = lambda request: "hang:0.2"
+    his.behave = lambda request: "hang:1.2"
     for number in range(gate.FAILURES):
-        site.ask(site.forward("ChargeItem", f"V{number}"), 0.1)
+        site.ask(site.forward("ChargeItem", f"V{number}"), 0.6)
     started = time.monotonic()
     assert told(site.ask(site.forward("ChargeItem", "V8"), 20)) == (Outcome.NOT_SENT, "PAUSED")
     assert time.monotonic() - started < 5
