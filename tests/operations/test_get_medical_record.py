@@ -16,6 +16,7 @@ from building import (
     record_request,
     visit_event,
 )
+from gateway.errors import InternalFault
 from gateway.messages.medical_record import RecordDocument, RecordOrder, RecordSection, RecordVisit
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import AuditEntry, MessageKey
@@ -277,5 +278,5 @@ def test_when_the_audit_cannot_be_kept_nothing_is_shown(ward, monkeypatch):
         raise RuntimeError("audit")
 
     monkeypatch.setattr("gateway.operations.unit.Unit.audit_row", fail)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InternalFault):
         ward.send(record_request())
