@@ -60,7 +60,8 @@ def test_a_renewed_secret_no_longer_needs_the_old_key():
 
 def test_notes_and_empty_lines_in_a_key_file_are_for_people(tmp_path):
     key = Fernet.generate_key().decode()
-    Secrets.from_file(write(tmp_path / "keys", f"\n  # made by Li\n\n  {key}  \r\n"))
+    secrets = Secrets.from_file(write(tmp_path / "keys", f"\n  # made by Li\n\n  {key}  \r\n"))
+    assert Secrets.from_file(write(tmp_path / "plain", key)).decrypt(secrets.encrypt("a secret")) == "a secret"
 
 
 @pytest.mark.parametrize(
