@@ -39,6 +39,7 @@ from gateway.operations.reception import Reception
 from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Site
 from gateway.partners.registry import Partners
+from gateway.reconciliation.rounds import Inbox, look_at_open_items
 from gateway.security.authentication import ClientDirectory
 from gateway.security.secrets import Secrets
 from gateway.site import database_url
@@ -208,13 +209,15 @@ def run_delivery_worker(settings: Settings) -> None:
     """Deliver to partners, and do what is due by the clock, until a signal ends it."""
     core = make_core(settings)
     ended = threading.Event()
-    upkeep = threading.Thread(target=_keep_up, args=(core, ended), name="upkeep")
-    upkeep.start()
+    threads = [threading.Thread(target=run, args=(core, ended), name=run.__name__) for run in (_keep_up, _reconcile)]
+    for thread in threads:
+        thread.start()
     try:
         run_worker(settings.partners, database_url(settings), core.sender)
     finally:
         ended.set()
-        upkeep.join()
+        for thread in threads:
+            thread.join()
         core.engine.dispose()
 
 
@@ -227,3 +230,15 @@ def _keep_up(core: Core, ended: threading.Event) -> None:
                     step(session, core.clock())
         except SQLAlchemyError as problem:
             _log.warning("Upkeep has to wait for the database: %s.", type(problem).__name__)
+
+
+def _reconcile(core: Core, ended: threading.Event) -> None:
+    """Open items every hour, and lists from the inbox; beside the upkeep, because a large list takes its time."""
+    inbox = Inbox(core.settings, core.sessions, core.clock)
+    while not ended.wait(UPKEEP_SECONDS):
+        try:
+            with core.sessions.begin() as session:
+                look_at_open_items(session, core.settings, core.clock())
+            inbox.empty()
+        except SQLAlchemyError as problem:
+            _log.warning("Reconciliation has to wait for the database: %s.", type(problem).__name__)

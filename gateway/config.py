@@ -81,6 +81,27 @@ class Rules(Strict):
     """Whether REGISTER and CANCEL_REG also need a yes from HIS."""
 
 
+class Reconciliation(Strict):
+    """How the books are compared (docs/specification/reconciliation.md)."""
+
+    tolerance_seconds: int = Field(default=300, ge=0, le=7200)
+    """How far apart two sides may book the same around midnight."""
+    not_performed_days: int = Field(default=7, ge=1, le=365)
+    """After how many days a charge without exam is a difference."""
+    open_minutes: int = Field(default=5, ge=1, le=1440)
+    """After how long something unfinished is an open item."""
+    his: Identifier | None = None
+    """The partner whose books are asked for; the one that gets ChargeItem when absent."""
+    columns: dict[str, tuple[str, ...]] = {}
+    """Further headings of a list's columns."""
+    states: dict[str, Literal["BOOKED", "PENDING", "CANCELLED"]] = {}
+    """Further words for the state of a booking."""
+    departments: dict[str, str] = {}
+    """Department codes of the other side -> ours."""
+    senders: dict[str, str] = {}
+    """Codes the other side has for the systems that charge -> ours."""
+
+
 class Route(Strict):
     """One line of the routing table: which partners must have an operation's messages."""
 
@@ -157,6 +178,7 @@ class Settings(BaseSettings):
     server: Server = Server()
     limits: Limits = Limits()
     rules: Rules = Rules()
+    reconciliation: Reconciliation = Reconciliation()
     delivery_workers: int = Field(default=1, ge=0, le=16)
     """Delivery processes that `gateway serve` starts."""
     routes: tuple[Route, ...] = ()

@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
     "partners": {"config", "contract", "messages", "operations", "soap"},
     "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners", "store"},
+    "reconciliation": {"config", "messages", "model", "operations", "partners"},
     "web": set(),
     "migrate": {"database", "model"},
     "migrations": {"delivery", "migrate"},
@@ -35,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "serving": {"config", "contract", "database", "migrate", "monitoring", "security", "supervision"},
     "bootstrap": {
         "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring",
-        "operations", "partners", "security", "site", "soap", "store", "web",
+        "operations", "partners", "reconciliation", "security", "site", "soap", "store", "web",
     },
     "simulators": {"config", "contract", "documents", "messages", "soap"},
     "demo": {
@@ -44,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "bootstrap", "config", "contract", "database", "delivery", "demo", "logs", "messages", "migrate", "model",
-        "operations", "security", "serving", "simulators", "site", "soap", "supervision",
+        "operations", "partners", "reconciliation", "security", "serving", "simulators", "site", "soap", "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -53,6 +54,7 @@ ALLOWED: dict[str, set[str]] = {
 CONFINED = {
     "alembic": {"migrate", "migrations"},
     "gunicorn": {"web", "logs"},
+    "openpyxl": {"reconciliation"},
     "procrastinate": {"delivery"},
     "prometheus_client": {"monitoring"},
     "pydantic_settings": {"config"},

@@ -82,7 +82,7 @@ class QueryRequisitionResponseType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryTransactionRequest:
-    """Ask what became of a message, charge or refund: one of the four numbers is needed. 查询交易."""
+    """Ask what became of a message, charge or refund by its number, or list what was booked in a time. 查询交易."""
 
     header: Header
     queried_message_id: str | None = None
@@ -91,6 +91,12 @@ class QueryTransactionRequest:
     charge_no: str | None = None
     refund_no: str | None = None
     source_system: str | None = None
+    booked_from: datetime | None = None
+    booked_to: datetime | None = None
+    perform_dept_code: str | None = None
+    totals_only: bool | None = None
+    page_no: int | None = None
+    page_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +119,39 @@ class TransactionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookingRecord:
+    """A charge or refund as it is booked. 记账."""
+
+    sender_code: str
+    branch_code: str | None = None
+    charge_no: str | None = None
+    refund_no: str | None = None
+    his_no: str | None = None
+    transaction_state: TransactionState
+    amount: Decimal
+    booked_at: datetime
+    perform_dept_code: str | None = None
+    visit_no: str | None = None
+    requisition_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingTotal:
+    """What is booked of a department. 科室合计."""
+
+    perform_dept_code: str | None = None
+    charge_count: int
+    charge_amount: Decimal
+    refund_count: int
+    refund_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryTransactionResponseType:
     """Answer to QueryTransaction. 查询交易应答."""
 
     result: Result
     transactions: tuple[TransactionRecord, ...] = ()
+    bookings: tuple[BookingRecord, ...] = ()
+    totals: tuple[BookingTotal, ...] = ()
+    total_count: int | None = None

@@ -47,6 +47,7 @@ class MoneyTransaction(Base):
         Index("ix_money_transaction_visit_no", "hospital_code", "visit_no"),
         Index("ix_money_transaction_number", "hospital_code", "number"),
         Index("ix_money_transaction_original_key", "original_key"),
+        Index("ix_money_transaction_created_at", "created_at"),
     )
 
     key: Mapped[str] = mapped_column(primary_key=True)

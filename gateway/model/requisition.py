@@ -99,7 +99,10 @@ class StatusRecord(Base):
     """One reported event of a requisition, applied or only recorded."""
 
     __tablename__ = "status_record"
-    __table_args__ = (Index("ix_status_record_requisition_key", "requisition_key"),)
+    __table_args__ = (
+        Index("ix_status_record_requisition_key", "requisition_key"),
+        Index("ix_status_record_occurred_at", "occurred_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     requisition_key: Mapped[str] = mapped_column(ForeignKey("requisition.key"))

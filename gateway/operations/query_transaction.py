@@ -12,6 +12,7 @@ from gateway.model.client import SpecialRight
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import JournalEntry, MessageKey
 from gateway.model.money import MoneyKind, MoneyTransaction
+from gateway.operations.query_bookings import query_bookings
 from gateway.operations.unit import Unit
 
 MOST = 50
@@ -21,12 +22,14 @@ REFUNDS = (MoneyKind.REFUND, MoneyKind.REVERSAL)
 
 
 def query_transaction(request: QueryTransactionRequest, unit: Unit) -> QueryTransactionResponseType:
-    """Every transaction that fits all numbers given; a caller sees its own, HIS sees everybody's."""
+    """What fits all numbers given, or was booked in a time; a caller sees its own, HIS sees everybody's."""
+    if request.booked_from is not None or request.booked_to is not None:
+        return query_bookings(request, unit)
     named = [name for name in CRITERIA if getattr(request, name) is not None]
     if not named:
         raise QueryInvalid(
-            "QueriedMessageId、GatewayTxnNo、ChargeNo、RefundNo 至少填一个。",
-            "Give QueriedMessageId, GatewayTxnNo, ChargeNo or RefundNo.",
+            "QueriedMessageId、GatewayTxnNo、ChargeNo、RefundNo 至少填一个，或填 BookedFrom 与 BookedTo。",
+            "Give QueriedMessageId, GatewayTxnNo, ChargeNo or RefundNo, or BookedFrom and BookedTo.",
         )
     unit.subject = " ".join(f"{name} {getattr(request, name)}" for name in named)
     if request.source_system not in (None, unit.sender_code) and not unit.caller.may(SpecialRight.HIS):

@@ -127,11 +127,11 @@ class Department(TellsOfVisits):
 
     # --- what its own staff does --------------------------------------------------------------------------------------
 
-    def act(self, action: str, number: str) -> None:
+    def act(self, action: str, number: str, amount: str = "") -> None:
         """`register` or `unregister` a requisition at the department's own screen."""
         state = {"register": REGISTERED, "unregister": WAITING}.get(action)
         if state is None:
-            return super().act(action, number)
+            return super().act(action, number, amount)
         for entry in self.memory.all("worklist"):
             if entry["requisition_no"] == number and entry["state"] != CANCELLED:
                 request = self.wire.read_text("SubmitRequisitionRequest", entry["request"])

@@ -17,6 +17,7 @@ from gateway.messages.charge import (
 )
 from gateway.messages.query import QueryTransactionRequest, QueryTransactionResponseType, TransactionRecord
 from gateway.messages.status import ReportStatusRequest, ReportStatusResponseType
+from gateway.simulators import his_books
 from gateway.simulators.clinical import ClinicalSystem
 from gateway.simulators.memory import Record
 from gateway.simulators.system import own_key, sender_of
@@ -74,6 +75,8 @@ class SimulatedHis(ClinicalSystem):
             his_charge_no=self.memory.next_number("charges", "HF"),
             requisition_no=request.requisition_no,
             visit_no=request.visit.visit_no,
+            branch_code=request.header.branch_code,
+            perform_dept_code=request.perform_dept_code,
             lines=lines,
             amount=_total(lines),
             **_stamp(request),
@@ -117,6 +120,8 @@ class SimulatedHis(ClinicalSystem):
             source_system=request.source_system or sender_of(request),
             requisition_no=request.requisition_no,
             initiator=request.initiator,
+            branch_code=request.header.branch_code,
+            perform_dept_code=self._department_of(request),
             lines=[
                 {
                     "original_line_no": line.original_line_no,
@@ -128,6 +133,16 @@ class SimulatedHis(ClinicalSystem):
             amount=str(sum(line.refund_amount for line in request.lines)),
             **_stamp(request),
         )
+
+    def _department_of(self, request: RefundItemRequest) -> str | None:
+        source = request.source_system or sender_of(request)
+        charge = self.memory.recall("charges", (request.header.hospital_code, source, request.original_charge_no or ""))
+        return charge.get("perform_dept_code") if charge is not None else None
+
+    def act(self, action: str, number: str, amount: str = "") -> None:
+        """`lose`, `void`, `change` or `invent` a booking, as happens in books."""
+        if not his_books.act(self.memory, action, number, amount):
+            super().act(action, number, amount)
 
     def _check_original(self, request: RefundItemRequest) -> None:
         """No more goes back than was booked. What HIS charged by itself stands in books that are not simulated."""
@@ -160,6 +175,8 @@ class SimulatedHis(ClinicalSystem):
 
     def query_transaction(self, request: QueryTransactionRequest) -> QueryTransactionResponseType:
         """What is booked under a number; the answer to whoever lost the answer to the booking itself."""
+        if request.booked_from is not None or request.booked_to is not None:
+            return his_books.listed(self.memory, request, self.accepted(request))
         sender = request.source_system or sender_of(request)
         hospital = request.header.hospital_code
         charge = self.memory.recall("charges", (hospital, sender, request.charge_no or ""))

@@ -108,6 +108,10 @@ class SimulatorProcess:
         """The department's staff register a requisition at their own screen."""
         self._ask("/control", {"act": "register", "number": requisition_no})
 
+    def books(self, action: str, number: str, amount: str = "") -> None:
+        """The staff of HIS do something to its books: lose, change, void or invent a booking (`his.py`)."""
+        self._ask("/control", {"act": action, "number": number, "amount": amount})
+
     def requests(self, operation: str | None = None, **numbers: Any) -> list[dict[str, Any]]:
         """The lines of its log, in the order in which the requests came, that have these values."""
         wanted = numbers if operation is None else {"operation": operation, **numbers}

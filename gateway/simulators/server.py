@@ -175,7 +175,7 @@ class Simulator:
                 self._faults.clear()
             if action := wanted.pop("act", None):
                 with self._one_at_a_time:
-                    self._system.act(action, str(wanted.pop("number", "")))
+                    self._system.act(action, str(wanted.pop("number", "")), str(wanted.pop("amount", "")))
             if wanted:
                 self._faults.switch_on(wanted)
         except (UnknownFault, LookupError) as problem:

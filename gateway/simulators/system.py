@@ -32,7 +32,7 @@ class SimulatedSystem:
         """The response to a request. Raises RequestRefused."""
         return getattr(self, snake_case(operation))(request)
 
-    def act(self, action: str, number: str) -> None:
+    def act(self, action: str, number: str, amount: str = "") -> None:
         """Something its own staff does at the screen, told by /control. Raises LookupError when it cannot."""
         raise LookupError(f"{self.name} cannot {action}.")
 

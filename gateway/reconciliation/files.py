@@ -1,0 +1,154 @@
+"""Reads the table in a CSV or XLSX file row by row, whatever a hospital's export looks like."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+LARGEST_FILE = 200 * 1024 * 1024
+LARGEST_UNPACKED = 1024 * 1024 * 1024
+LONGEST_CELL = 4096
+DELIMITERS = ("\t", ";", "|", ",")
+_PIECE = 1024 * 1024
+
+Row = tuple[int, list[object]]
+"""The number of a row in its file, from 1, and its cells."""
+
+
+class FileRefused(Exception):
+    """Why a file cannot be used, with the row and column where there is one; in one line, without any value."""
+
+    def __init__(self, name: str, english: str, chinese: str, *, line: int = 0, column: str = "") -> None:
+        place = f", row {line}" if line else ""
+        place += f", column {column}" if column else ""
+        super().__init__(f"{name}{place}: {english} {chinese}")
+
+
+@contextmanager
+def rows_of(path: Path) -> Iterator[Iterator[Row]]:
+    """The rows of the first sheet, or of the text. Raises FileRefused, also while they are read."""
+    _check_size(path)
+    if zipfile.is_zipfile(path):
+        with _workbook(path) as rows:
+            yield rows
+    elif path.read_bytes()[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise FileRefused(
+            path.name,
+            "This is an old Excel file: save it as .xlsx or .csv.",
+            "旧版 Excel 文件，请另存为 .xlsx 或 .csv。",
+        )
+    else:
+        with path.open(encoding=_encoding(path), newline="") as file:
+            yield _text_rows(path, file)
+
+
+def _check_size(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as problem:
+        raise FileRefused(path.name, f"It cannot be read: {problem.strerror}.", "文件无法读取。") from None
+    if not path.is_file():
+        raise FileRefused(path.name, "It is no file.", "不是文件。")
+    if size == 0:
+        raise FileRefused(path.name, "The file is empty.", "文件为空。")
+    if size > LARGEST_FILE:
+        raise FileRefused(path.name, f"It is larger than {LARGEST_FILE >> 20} MB.", "文件过大。")
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 where every byte fits it, else GB18030, which holds GBK and GB2312; UTF-16 by its mark."""
+    with path.open("rb") as file:
+        head = file.read(4)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        file.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        try:
+            while piece := file.read(_PIECE):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "gb18030"
+    return "utf-8-sig"
+
+
+def _text_rows(path: Path, file: io.TextIOWrapper) -> Iterator[Row]:
+    line = 0
+    try:
+        lines = (text.replace("\0", "") for text in file)
+        reader = csv.reader(lines, delimiter=_delimiter(file), strict=True)
+        for cells in reader:
+            line = reader.line_num
+            if any(len(cell) > LONGEST_CELL for cell in cells):
+                raise FileRefused(path.name, "A cell is too long: is a quote missing?", "单元格过长。", line=line)
+            yield line, list(cells)
+    except UnicodeDecodeError:
+        raise FileRefused(
+            path.name, "It is neither UTF-8 nor GB18030.", "编码既不是 UTF-8 也不是 GB18030。", line=line + 1
+        ) from None
+    except csv.Error:
+        raise FileRefused(path.name, "The quotes do not fit.", "引号不匹配。", line=line + 1) from None
+
+
+def _delimiter(file: io.TextIOWrapper) -> str:
+    """The one that the first rows hold most often outside quotes; a comma when none is there."""
+    try:
+        head = "".join(file.readline(65536) for _ in range(10))
+    finally:
+        file.seek(0)
+    plain = "".join(part for position, part in enumerate(head.split('"')) if position % 2 == 0)
+    return max(DELIMITERS, key=lambda delimiter: (plain.count(delimiter), delimiter == ","))
+
+
+# --- spreadsheets -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Iterator[Row]]:
+    _check_package(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and validations nobody needs here
+            book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError):
+        raise _no_workbook(path) from None
+    try:
+        if not book.worksheets:
+            raise _no_workbook(path)
+        sheet: Any = book.worksheets[0]
+        sheet.reset_dimensions()  # some programs write wrong ones
+        yield ((number, list(cells)) for number, cells in enumerate(sheet.iter_rows(values_only=True), 1))
+    finally:
+        book.close()
+
+
+def _check_package(path: Path) -> None:
+    """Neither a bomb nor a document type with entities: both are harmless in no office program's own files."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            if sum(part.file_size for part in package.infolist()) > LARGEST_UNPACKED:
+                raise FileRefused(path.name, "It is too large when unpacked.", "解压后过大。")
+            for part in package.infolist():
+                if part.filename.endswith((".xml", ".rels")):
+                    with package.open(part) as content:
+                        if b"<!" in content.read(4096).replace(b"<!--", b""):
+                            raise _no_workbook(path)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
+        raise _no_workbook(path) from None
+
+
+def _no_workbook(path: Path) -> FileRefused:
+    return FileRefused(path.name, "It is no usable .xlsx file.", "不是可用的 .xlsx 文件。")

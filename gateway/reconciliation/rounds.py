@@ -1,0 +1,164 @@
+"""What reconciliation does by the clock: open items once an hour, and lists that somebody has put into the inbox."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session, sessionmaker
+
+from gateway.config import Settings
+from gateway.model.journal import Alert
+from gateway.operations.unit import new_txn_no
+from gateway.reconciliation.booking import Counterpart
+from gateway.reconciliation.files import FileRefused
+from gateway.reconciliation.listing import FileList
+from gateway.reconciliation.open_items import alert_open_items
+from gateway.reconciliation.running import Order, Runner
+from gateway.reconciliation.sheet import write_sheets
+
+TURN = "open items"
+QUIET_SECONDS = 5
+"""How long a file must not have changed: it may still be written."""
+MOST_DAYS = 31
+INSURER = ("insurer", "医保")
+"""How the name of an insurer's list begins; every other is HIS's."""
+ACTOR = "inbox"
+_DAY_IN_NAME = re.compile(r"(20\d{2})[-_.]?(\d{2})[-_.]?(\d{2})")
+_TAKE_TURN = text(
+    "INSERT INTO turn AS known (name, hour) VALUES (:name, :hour) "
+    "ON CONFLICT (name) DO UPDATE SET hour = excluded.hour WHERE known.hour < excluded.hour RETURNING name"
+)
+
+_log = logging.getLogger(__name__)
+
+
+def take_turn(session: Session, name: str, now: datetime) -> bool:
+    """Whether this process is the first of the site in this hour; if its transaction fails, another may be."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return session.execute(_TAKE_TURN, {"name": name, "hour": hour}).first() is not None
+
+
+def look_at_open_items(session: Session, settings: Settings, now: datetime) -> int:
+    """Alert for what is open, once an hour, whichever process comes first; returns how many alerts were raised."""
+    if not take_turn(session, TURN, now):
+        return 0
+    return alert_open_items(session, now, settings.reconciliation.open_minutes)
+
+
+class Inbox:
+    """FOLDER/reconciliation: lists are put into inbox/ and go to done/ or refused/, day sheets come out in sheets/."""
+
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session], clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._clock = clock
+        self._folder = settings.folder / "reconciliation"
+
+    def empty(self) -> int:
+        """Compare with every list that lies there; returns how many. Each is taken by one process."""
+        taken = 0
+        for path in sorted((self._folder / "inbox").glob("*")):
+            mine = self._take(path)
+            if mine is not None:
+                self._compare(mine)
+                taken += 1
+        return taken
+
+    def _take(self, path: Path) -> Path | None:
+        """Move it where no other process looks, if it lies still; a rename is won by one."""
+        try:
+            if (
+                path.name.startswith((".", "~"))
+                or not path.is_file()
+                or time.time() - path.stat().st_mtime < QUIET_SECONDS
+            ):
+                return None
+            taken = self._folder / "taken"
+            taken.mkdir(exist_ok=True)
+            mine = taken / path.name
+            if mine.exists():
+                return None
+            path.rename(mine)
+        except OSError:
+            return None
+        return mine
+
+    def _compare(self, path: Path) -> None:
+        try:
+            file = FileList(path, self._settings.reconciliation, self._settings.zone)
+            for day in days_of(file, self._clock().date()):
+                self._compare_day(file, day)
+        except FileRefused as refused:
+            _log.warning("A list in the inbox of reconciliation is refused.")
+            self._put(path, "refused", str(refused))
+            self._alert(path.name)
+        else:
+            self._put(path, "done")
+
+    def _compare_day(self, file: FileList, day: date) -> None:
+        runner = Runner(self._settings, self._clock)
+        order = Order(self._settings.hospital_code, day, counterpart_of(file.name), ACTOR)
+        with self._sessions.begin() as session:
+            found = runner.with_file(session, order, file)
+            if found.differences:
+                kind, about = "RECONCILIATION", f"{day} {order.counterpart}: {found.differences} differences"
+                session.add(Alert(raised_at=self._clock(), kind=kind, subject=about, txn_no=f"run-{found.run.id}"))
+            write_sheets(session, found, self._settings.zone, self._folder / "sheets")
+
+    def _alert(self, name: str) -> None:
+        now = self._clock()
+        with self._sessions.begin() as session:
+            about = f"list {name if name.isprintable() else 'in the inbox'} is refused"
+            session.add(Alert(raised_at=now, kind="RECONCILIATION_LIST", subject=about, txn_no=new_txn_no(now)))
+
+    def _put(self, path: Path, where: str, why: str = "") -> None:
+        """Keep it under a name that no earlier one has, with the reason of a refusal beside it."""
+        folder = self._folder / where
+        folder.mkdir(exist_ok=True)
+        stamp = f"{self._clock():%Y%m%d-%H%M%S}"
+        kept = next(p for p in _names(folder, f"{stamp}-{path.name}") if not p.exists())
+        os.replace(path, kept)
+        if why:
+            kept.with_name(f"{kept.name}.txt").write_text(why + "\n", encoding="utf-8")
+
+
+def _names(folder: Path, name: str) -> Iterator[Path]:
+    yield folder / name
+    for number in range(2, 1000):
+        yield folder / f"{number}-{name}"
+
+
+def counterpart_of(name: str) -> Counterpart:
+    """Whose list it is, by the beginning of its name."""
+    return Counterpart.INSURER if name.lower().startswith(INSURER) else Counterpart.HIS
+
+
+def days_of(file: FileList, today: date) -> list[date]:
+    """The days a list is about: those its rows name, without stragglers beside midnight, else the one in its name.
+
+    Raises FileRefused when neither says.
+    """
+    days: dict[date, int] = {}
+    for booking in file.bookings():
+        if booking.day is not None:
+            days[booking.day] = days.get(booking.day, 0) + 1
+    if days:
+        most = max(days.values())
+        wanted = sorted(day for day, rows in days.items() if rows * 20 >= most and day <= today)
+        if 0 < len(wanted) <= MOST_DAYS:
+            return wanted
+        raise FileRefused(file.name, f"It holds no day up to today, or more than {MOST_DAYS}.", "日期范围不对。")
+    found = _DAY_IN_NAME.search(file.name)
+    try:
+        if found is not None:
+            return [date(int(found[1]), int(found[2]), int(found[3]))]
+    except ValueError:
+        pass
+    raise FileRefused(file.name, "Neither its rows nor its name tell the day.", "无法判断对账日期。")
