@@ -36,6 +36,7 @@ from gateway.operations.overdue import alert_overdue
 from gateway.operations.parking import expire_parked
 from gateway.operations.push_critical_value import keep_unreadable_push
 from gateway.operations.reception import Reception
+from gateway.operations.record_quota import forget_old_looks
 from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Site
 from gateway.partners.registry import Partners
@@ -52,7 +53,7 @@ from gateway.web.worker import PatientThreadWorker
 
 READINESS_SECONDS = 2
 UPKEEP_SECONDS = 10
-UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (alert_overdue, expire_parked)
+UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (alert_overdue, expire_parked, forget_old_looks)
 """What is due by the clock, whether a message comes or not."""
 MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
 

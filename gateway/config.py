@@ -53,6 +53,8 @@ class Limits(Strict):
     sync_seconds: float = Field(default=8, gt=0, le=60)
     """For everything a caller waits for: connecting to partners and all their answers."""
     key_image_bytes: int = Field(default=1024 * 1024, ge=1024)
+    record_bytes: int = Field(default=10 * 1024 * 1024, ge=65536)
+    """The largest answer of GetMedicalRecord; more is read page by page."""
 
 
 class ChargePointRule(Strict):
@@ -63,6 +65,17 @@ class ChargePointRule(Strict):
     visit_type: VisitType | None = None
     effective_from: date | None = None
     charge_point: Literal["NURSE_SEND", "REGISTER", "NONE"]
+
+
+class RecordRules(Strict):
+    """Who may read a record (docs/specification/records.md); what a single client may is set by commands."""
+
+    relation_days: int = Field(default=30, ge=0, le=3650)
+    """How long after a visit has ended its departments still treat the patient."""
+    emergencies_per_day: int = Field(default=20, ge=0)
+    """How often a client may open a record by EmergencyReason alone."""
+    secret_sections: tuple[str, ...] = ("HIV", "PSYCH", "STD", "GENETIC")
+    """Sections that are shown to no client unless granted by name."""
 
 
 class Rules(Strict):
@@ -79,6 +92,7 @@ class Rules(Strict):
     """Who is told of a critical value without a known recipient."""
     registration_asks_his: bool = False
     """Whether REGISTER and CANCEL_REG also need a yes from HIS."""
+    records: RecordRules = RecordRules()
 
 
 class Reconciliation(Strict):

@@ -14,6 +14,7 @@ from gateway.config import (
     Limits,
     Partner,
     Reconciliation,
+    RecordRules,
     Route,
     Rules,
     Server,
@@ -191,10 +192,12 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
     assert named in told
 
 
-@pytest.mark.parametrize("part", [Settings, Server, Limits, Rules, ChargePointRule, Reconciliation, Route, Partner])
+@pytest.mark.parametrize(
+    "part", [Settings, Server, Limits, Rules, RecordRules, ChargePointRule, Reconciliation, Route, Partner]
+)
 def test_every_setting_is_explained(part: type[BaseModel]):
     explained = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
-    tables = {"folder", "partners", "server", "limits", "rules", "reconciliation", "routes", "name"}
+    tables = {"folder", "partners", "server", "limits", "rules", "records", "reconciliation", "routes", "name"}
     assert [name for name in part.model_fields if name not in tables and f"`{name}`" not in explained] == []
 
 

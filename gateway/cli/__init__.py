@@ -14,7 +14,21 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import call, clients, database, deliveries, demo, explain, partners, reconcile, running, simulate, site
+from gateway.cli import (
+    audit,
+    call,
+    clients,
+    database,
+    deliveries,
+    demo,
+    explain,
+    partners,
+    reconcile,
+    records,
+    running,
+    simulate,
+    site,
+)
 from gateway.cli.terminal import FAILED, WRONG, Failure, note, say
 from gateway.config import ConfigurationError
 from gateway.contract import ContractError
@@ -22,7 +36,10 @@ from gateway.database.errors import DatabaseError
 from gateway.security.clients import ClientError
 from gateway.security.secrets import KeyFileError
 
-GROUPS = (site, running, database, clients, partners, deliveries, reconcile, call, explain, demo, simulate)
+GROUPS = (
+    *(site, running, database, clients, records, audit),
+    *(partners, deliveries, reconcile, call, explain, demo, simulate),
+)
 INTERRUPTED = 130
 
 _CODES: dict[type[Exception], int] = {

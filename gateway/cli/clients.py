@@ -10,11 +10,14 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from gateway.cli.records import policy_in_words, record_policy
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, read_password, say, show
 from gateway.config import load_settings
 from gateway.contract import Contract
 from gateway.model.client import SpecialRight
+from gateway.model.record import RecordPolicy
 from gateway.security import clients as registry
+from gateway.security import record_rights
 from gateway.security.secrets import Secrets
 from gateway.site import audit, database_session
 
@@ -31,11 +34,13 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Who may call the gateway, and what each may do.")
     group.command("add")(add)
     group.command("list")(list_clients)
+    group.command("show")(show_client)
     group.command("grant")(grant)
     group.command("revoke")(revoke)
     group.command("disable")(disable)
     group.command("enable")(enable)
     group.command("password")(password)
+    group.command("record-policy")(record_policy)
     app.add_typer(group, name="client")
 
 
@@ -70,15 +75,31 @@ def add(
 
 def list_clients(folder: Folder = HERE) -> None:
     """All clients with their rights."""
-    table = plain_table("CLIENT", "STATE", "DIGEST", "SINCE", "RIGHTS", "DESCRIPTION")
+    table = plain_table("CLIENT", "STATE", "DIGEST", "SINCE", "RIGHTS", "RECORDS", "DESCRIPTION")
     settings = load_settings(folder)
     with database_session(settings) as session:
+        policies = record_rights.policies(session)
         for entry in registry.list_clients(session):
             state = "disabled" if entry.disabled_at else "may call"
             since = f"{entry.created_at.astimezone(settings.zone):%Y-%m-%d}"
             rights = ", ".join(entry.rights) or "none"
-            table.add_row(entry.name, state, "yes" if entry.digest_allowed else "no", since, rights, entry.description)
+            records = policy_in_words(policies[entry.name]) if entry.name in policies else ""
+            digest = "yes" if entry.digest_allowed else "no"
+            table.add_row(entry.name, state, digest, since, rights, records, entry.description)
     show(table)
+
+
+def show_client(name: Name, folder: Folder = HERE) -> None:
+    """One client: its rights, and what it may read of records."""
+    settings = load_settings(folder)
+    with database_session(settings) as session:
+        entry = next((one for one in registry.list_clients(session) if one.name == name), None)
+        if entry is None:
+            raise Failure(f"There is no client {name!r}.")
+        policy = record_rights.policies(session).get(name) or RecordPolicy.default(name)
+    say(f"Client: {name}, {'disabled' if entry.disabled_at else 'may call'}. {entry.description}")
+    say(f"Rights: {', '.join(entry.rights) or 'none'}.")
+    say(f"Records: {policy_in_words(policy)}.")
 
 
 def grant(name: Name, right: Rights = [], all_operations: AllOperations = False, folder: Folder = HERE) -> None:  # noqa: B006 - how Typer is told

@@ -26,6 +26,8 @@ class SpecialRight(StrEnum):
     """Read a patient's record of every visit, not of the present one alone."""
     RECORD_ORDERS = "RECORD_ORDERS"
     """Read the orders (医嘱) in a patient's record."""
+    RECORD_RESTRICTED = "RECORD_RESTRICTED"
+    """Read the records of restricted patients."""
     HIS = "HIS"
     """Speak as the hospital's HIS: report visit events, and money that HIS has booked already."""
 
