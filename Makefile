@@ -10,7 +10,7 @@ JOBS   ?= auto
 help:            ## list these words
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-demo: $(VENV)/ready   ## start the gateway with simulated HIS, PACS, LIS and EMR and play the hospital's stories
+demo: $(VENV)/ready   ## start the gateway with simulated partners and play the hospital's stories
 	$(BIN)/gateway demo $(ARGS)
 
 test: $(VENV)/ready   ## every test, on the embedded PostgreSQL or GATEWAY_TEST_DATABASE_URL

@@ -14,11 +14,22 @@ from datetime import date, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.terms import RequisitionType, VisitType
 
+INSURANCE = "Insurance"
+"""What routes call everything that goes to an insurance platform."""
 Identifier = Annotated[str, Field(pattern=r"^[!-~]{1,20}$")]
 
 
@@ -78,6 +89,13 @@ class RecordRules(Strict):
     """Sections that are shown to no client unless granted by name."""
 
 
+class InsuranceRules(Strict):
+    """Whose charges are registered with the insurance platform (docs/specification/insurance.md)."""
+
+    fee_types: tuple[str, ...] = ()
+    """The FeeTypes of insured visits; while none is given, a visit with an InsuranceNo is insured."""
+
+
 class Rules(Strict):
     """The hospital's choices among the rules."""
 
@@ -93,6 +111,7 @@ class Rules(Strict):
     registration_asks_his: bool = False
     """Whether REGISTER and CANCEL_REG also need a yes from HIS."""
     records: RecordRules = RecordRules()
+    insurance: InsuranceRules = InsuranceRules()
 
 
 class Reconciliation(Strict):
@@ -126,12 +145,45 @@ class Route(Strict):
     partners: tuple[Identifier, ...] = Field(min_length=1)
 
 
+class InsurancePlatform(Strict):
+    """How the hospital is known to an insurance platform: the table [insurance] of its partner.toml."""
+
+    fixmedins_code: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,12}$")]
+    """The hospital's code at the platform (定点医药机构编号)."""
+    mdtrtarea_admvs: Annotated[str, Field(pattern=r"^\d{6}$")]
+    """The administrative division of the hospital (就医地)."""
+    insuplc_admdvs: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+    """The division where patients are insured (参保地); that of the hospital when absent."""
+    recer_sys_code: Annotated[str, Field(min_length=1, max_length=10)] = "YBXT"
+    infver: Annotated[str, Field(min_length=1, max_length=6)] = "V1.0"
+    opter_type: Literal["1", "2", "3"] = "2"
+    """Who works: 1 a person at a desk, 2 a machine, 3 a mobile terminal."""
+    opter: Annotated[str, Field(min_length=1, max_length=30)] = "GATEWAY"
+    opter_name: Annotated[str, Field(min_length=1, max_length=50)] = "集成网关"
+    insutype: Annotated[str, Field(pattern=r"^\d{1,6}$")] = "310"
+    """The kind of insurance (险种) to settle by."""
+    registers: bool = False
+    """True when the gateway registers visits at the platform (2201, 2401); else HIS does and gives VisitSeq."""
+    settles: bool = False
+    """True when the gateway settles at the platform on SETTLE and UNSETTLE; else HIS does."""
+    sign_in: bool = False
+    """Whether the platform wants a sign_no (9001) with every message."""
+    sign_in_again: tuple[str, ...] = ("9001",)
+    """The infcodes by which it says that the sign_no has run out."""
+    echoes_msgid: bool = False
+    """True when inf_refmsgid repeats our msgid; an answer with another one is then no answer."""
+    signature: Literal["none", "hmac-sha256"] = "none"
+    paasid: str = ""
+    """Our account at the platform's door, sent with a signature."""
+    secret: SecretStr | None = None
+
+
 class Partner(Strict):
     """One partner: partners/<name>/partner.toml."""
 
     name: Identifier
     url: HttpUrl
-    dialect: Literal["canonical"] = "canonical"
+    dialect: Literal["canonical", "insurance"] = "canonical"
     soap_version: Literal["1.1", "1.2"] = "1.1"
     client: Identifier | None = None
     """The client name under which this system calls the gateway; the partner's own name when absent."""
@@ -147,6 +199,16 @@ class Partner(Strict):
     max_attempts: int = Field(default=12, ge=1)
     registration_charges: bool = False
     """Of a HIS: true when it charges by itself on a forwarded REGISTER; the gateway then sends no ChargeItem."""
+    insurance: InsurancePlatform | None = None
+    """Of an insurance platform, and of no other."""
+
+    @model_validator(mode="after")
+    def _insurance_has_its_table(self) -> Partner:
+        if (self.dialect == "insurance") != (self.insurance is not None):
+            raise ValueError('the table [insurance] belongs to dialect = "insurance", and that needs it')
+        if self.insurance and self.insurance.signature != "none" and self.insurance.secret is None:
+            raise ValueError("a signature needs insurance.secret_file")
+        return self
 
     @property
     def client_name(self) -> str:
@@ -293,18 +355,26 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _read_partner(path: Path) -> Partner:
     values = _read_toml(path)
-    secret_file = values.pop("password_file", None)
-    if secret_file is not None:
-        try:
-            values["password"] = (path.parent / secret_file).read_text(encoding="utf-8").strip()
-        except OSError as problem:
-            raise ConfigurationError(f"{path}: password_file cannot be read: {problem.strerror}.") from None
+    _read_secret(path, values, "password")
+    if isinstance(values.get("insurance"), dict):
+        _read_secret(path, values["insurance"], "secret")
     try:
         return Partner(name=path.parent.name, **values)
     except (ValidationError, TypeError) as problem:
         if isinstance(problem, TypeError):
             raise ConfigurationError(f"{path}: name is given by the folder, leave it out.") from None
         raise ConfigurationError(_one_line(path, problem)) from None
+
+
+def _read_secret(path: Path, values: dict[str, Any], key: str) -> None:
+    """Put a secret in the place of the file that holds it: `<key>_file` beside partner.toml, or with a full path."""
+    secret_file = values.pop(f"{key}_file", None)
+    if secret_file is None:
+        return
+    try:
+        values[key] = (path.parent / secret_file).read_text(encoding="utf-8").strip()
+    except OSError as problem:
+        raise ConfigurationError(f"{path}: {key}_file cannot be read: {problem.strerror}.") from None
 
 
 def _one_line(path: Path, problem: ValidationError) -> str:
@@ -318,11 +388,17 @@ def _one_line(path: Path, problem: ValidationError) -> str:
 
 
 def _check_routes(settings: Settings) -> None:
-    names = {partner.name for partner in settings.partners}
+    dialects = {partner.name: partner.dialect for partner in settings.partners}
     for number, route in enumerate(settings.routes, 1):
+        place = f"{settings.folder / 'gateway.toml'}: routes[{number}]"
         for name in route.partners:
-            if name not in names:
+            if name not in dialects:
                 raise ConfigurationError(
-                    f"{settings.folder / 'gateway.toml'}: routes[{number}] names the partner {name}, "
+                    f"{place} names the partner {name}, "
                     f"but {settings.folder / 'partners' / name / 'partner.toml'} does not exist."
+                )
+            if (route.operation == INSURANCE) != (dialects[name] == "insurance"):
+                raise ConfigurationError(
+                    f"{place}: partners of dialect insurance, and only those, stand in routes of {INSURANCE}; "
+                    f"{name} is {dialects[name]} and the route is of {route.operation}."
                 )

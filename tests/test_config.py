@@ -211,3 +211,39 @@ def test_the_examples_for_a_hospital_are_settings_that_work(tmp_path: Path):
     settings = load_settings(tmp_path)
     assert {name for route in settings.routes for name in route.partners} == {"HIS", "PACS", "LIS", "EMR"}
     assert {route.operation for route in settings.routes} <= {operation.name for operation in Contract().operations}
+
+
+INSURED = (
+    'url = "http://yb/api"\ndialect = "insurance"\n[insurance]\nfixmedins_code = "H1"\nmdtrtarea_admvs = "440100"\n'
+)
+
+
+def test_an_insurance_platform_has_its_own_table(tmp_path: Path):
+    (tmp_path / "partners" / "YB").mkdir(parents=True)
+    (tmp_path / "partners" / "YB" / "secret").write_text("geheim\n")
+    partners = {"BANK": INSURED + 'signature = "hmac-sha256"\nsecret_file = "../YB/secret"\n'}
+    found = load_settings(site(tmp_path, partners=partners)).partner("BANK").insurance
+    assert found is not None
+    assert found.secret is not None
+    assert (found.fixmedins_code, found.secret.get_secret_value()) == ("H1", "geheim")
+
+
+@pytest.mark.parametrize(
+    ("partner", "told"),
+    [
+        ('url = "http://yb/api"\ndialect = "insurance"', "needs it"),
+        ('url = "http://yb/api"\n[insurance]\nfixmedins_code = "H1"\nmdtrtarea_admvs = "440100"', "belongs to"),
+        (INSURED + 'signature = "hmac-sha256"', "secret_file"),
+        (INSURED + 'secret_file = "nowhere"', "secret_file cannot be read"),
+        (INSURED.replace("440100", "44"), "mdtrtarea_admvs"),
+    ],
+)
+def test_a_mistake_about_an_insurance_platform_is_named(tmp_path: Path, partner: str, told: str):
+    assert told in mistake(site(tmp_path, partners={"YB": partner}))
+
+
+@pytest.mark.parametrize(("operation", "name"), [("ChargeItem", "YB"), ("Insurance", "HIS")])
+def test_insurance_platforms_and_other_partners_are_not_mixed_up_in_routes(tmp_path: Path, operation: str, name: str):
+    partners = {"YB": INSURED, "HIS": 'url = "http://his/soap"'}
+    text = f'[[routes]]\noperation = "{operation}"\npartners = ["{name}"]\n'
+    assert "partners of dialect insurance" in mistake(site(tmp_path, text, partners))

@@ -24,7 +24,7 @@ def demo(
         Path, typer.Option(help="Everything of the demonstration is kept below; FOLDER.json says where it is.")
     ] = Path("var/demo"),
 ) -> None:
-    """Start the gateway with simulated HIS, PACS, LIS and EMR, play the stories, then serve until Ctrl-C."""
+    """Start the gateway with simulated HIS, PACS, LIS, EMR and insurance, play the stories, then serve until Ctrl-C."""
     from gateway.demo.run import run_demo
     from gateway.demo.site import DemoRefused
     from gateway.simulators.process import SimulatorFailed

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     PACS = "pacs"
     LIS = "lis"
     EMR = "emr"
+    INSURANCE = "insurance"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,13 +27,13 @@ def add_to(app: typer.Typer) -> None:
 
 def simulate(
     kind: Annotated[Kind, typer.Argument(help="Which system to simulate.")],
-    port: Annotated[int, typer.Option(help="The port of its SOAP address; 0 takes a free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="The port of its address; 0 takes a free one.", min=0, max=65535)] = 0,
     log: Annotated[Path, typer.Option(help="A line of JSON per request received goes here.")] = Path("requests.jsonl"),
     folder: Annotated[
         Path | None, typer.Option(help="What it remembers goes here and outlives it; without it nothing does.")
     ] = None,
 ) -> None:
-    """Serve as a hospital's HIS, PACS, LIS or EMR by our own contract, until Ctrl-C."""
+    """Serve as a hospital's HIS, PACS, LIS or EMR by our own contract, or as the insurance platform, until Ctrl-C."""
     from gateway.simulators.run import PortInUse
     from gateway.simulators.run import simulate as run
 

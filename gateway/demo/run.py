@@ -56,9 +56,8 @@ class Demo:
         self._stories = stories
         self._stay = stay
         self._log = folder / "gateway.log"
-        self._simulators = {
-            kind.upper(): SimulatorProcess(kind, free_port(), folder / "simulators") for kind in SYSTEMS
-        }
+        simulators = [SimulatorProcess(kind, free_port(), folder / "simulators") for kind in SYSTEMS]
+        self._simulators = {simulator.name: simulator for simulator in simulators}
         self._serving: Serving | None = None
         self._ready = threading.Event()
         self._stopping = threading.Event()
@@ -96,7 +95,7 @@ class Demo:
 
     @contextmanager
     def _running_simulators(self) -> Iterator[None]:
-        """The four systems, each a process; they start while the database is made."""
+        """The five systems, each a process; they start while the database is made."""
         try:
             for simulator in self._simulators.values():
                 simulator.launch()

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from sqlalchemy.orm import Session
 
+from gateway.config import INSURANCE
 from gateway.contract import Contract
 from gateway.database.embedded import EmbeddedDatabase
 from gateway.model.client import SpecialRight
@@ -64,8 +65,22 @@ ROUTES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("PushCriticalValue", None, ("HIS", "EMR")),
     ("GetMedicalRecord", None, ("EMR",)),
     ("ReportVisitEvent", None, ("PACS", "LIS", "EMR")),
+    (INSURANCE, None, ("YB",)),
 )
 """Operation, kind of requisition, partners."""
+
+INSURED = """\
+dialect = "insurance"
+
+[insurance]
+fixmedins_code = "H99999900001"
+mdtrtarea_admvs = "999900"
+registers = true
+settles = true
+sign_in = true
+echoes_msgid = true
+"""
+"""How the hospital is known at the insurance platform, which it leaves the registering and settling to."""
 
 _MARK = "this-is-a-demonstration"
 
@@ -115,7 +130,8 @@ def write_site(folder: Path, port: int, simulators: Iterable[SimulatorProcess]) 
     for simulator in simulators:
         place = folder / "partners" / simulator.name
         place.mkdir(parents=True)
-        _write(place / "partner.toml", f'url = "{simulator.url}"\n')
+        extra = INSURED if simulator.kind == "insurance" else ""
+        _write(place / "partner.toml", f'url = "{simulator.url}"\n{extra}')
 
 
 def _route(operation: str, requisition_type: str | None, partners: tuple[str, ...]) -> str:

@@ -39,12 +39,33 @@ class Reply:
     body: bytes
 
 
-class DeadlineTransport(Transport):
-    """Sends one envelope over a connection of its own: no redirects, no proxies, no cookies, no waiting for ever.
+def post(address: str, body: bytes, headers: dict[str, str], auth: HTTPBasicAuth | None) -> Reply:
+    """Send one body over a connection of its own: no redirects, no proxies, no cookies, no waiting for ever.
 
     A connection kept open would be cheaper, but when a partner closes it just as the next message leaves, nobody knows
     whether that message was read.
     """
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", DeadlineAdapter())
+        session.mount("https://", DeadlineAdapter())
+        session.headers.update({"User-Agent": "hospital-gateway", "Connection": "close"})
+        response = session.post(
+            address,
+            data=body,
+            headers=headers,
+            auth=auth,
+            timeout=current_exchange().remaining(),
+            allow_redirects=False,
+            stream=True,
+        )
+        with response:
+            content = _read(response)
+    return Reply(response.status_code, response.headers.get("Content-Type", ""), content)
+
+
+class DeadlineTransport(Transport):
+    """Sends zeep's envelopes within the current exchange."""
 
     def __init__(self, username: str | None, password: str | None) -> None:
         super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]
@@ -52,23 +73,7 @@ class DeadlineTransport(Transport):
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> Reply:
         body = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-        with requests.Session() as session:
-            session.trust_env = False
-            session.mount("http://", DeadlineAdapter())
-            session.mount("https://", DeadlineAdapter())
-            session.headers.update({"User-Agent": "hospital-gateway", "Connection": "close"})
-            response = session.post(
-                address,
-                data=body,
-                headers=headers,
-                auth=self._auth,
-                timeout=current_exchange().remaining(),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                content = _read(response)
-        return Reply(response.status_code, response.headers.get("Content-Type", ""), content)
+        return post(address, body, headers, self._auth)
 
     def _load_remote_data(self, url: str) -> bytes:
         raise ExternalReferenceForbidden(url)  # type: ignore[no-untyped-call]

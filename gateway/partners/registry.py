@@ -10,7 +10,9 @@ from gateway.config import Partner
 from gateway.contract import Contract
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.insurance import InsuranceBooks
 from gateway.partners.canonical import Canonical, Stamp
+from gateway.partners.insurance.dialect import Insurance
 
 
 class Dialect(Protocol):
@@ -25,7 +27,10 @@ class Dialect(Protocol):
         ...
 
 
-DIALECTS: dict[str, Callable[[Partner, Contract, Wire, Callable[[], datetime]], Dialect]] = {"canonical": Canonical}
+DIALECTS: dict[str, Callable[[Partner, Contract, Wire, Callable[[], datetime]], Dialect]] = {
+    "canonical": Canonical,
+    "insurance": Insurance,
+}
 """A new habit of partners is one class and one line here; partner.toml chooses it by this word."""
 
 
@@ -43,6 +48,11 @@ class Partners:
     def settings(self, name: str) -> Partner | None:
         """What partner.toml says; None for a partner the site has removed since."""
         return self._settings.get(name)
+
+    def insurance(self, name: str) -> InsuranceBooks | None:
+        """The books of an insurance platform, for reconciliation; None for any other partner."""
+        dialect = self._dialects.get(name)
+        return dialect if isinstance(dialect, Insurance) else None
 
     def call(
         self, name: str, operation: str, request: Any, stamp: Stamp, seconds: float | None = None

@@ -18,6 +18,10 @@ STOP_SECONDS = 10.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+INSURANCE = "insurance"
+"""The one kind that does not speak our contract, and has a name as short as the others'."""
+
+
 class SimulatorFailed(Exception):
     """A simulator did not start or does not answer; the text is one line."""
 
@@ -30,11 +34,12 @@ class SimulatorProcess:
 
     def __init__(self, kind: str, port: int, folder: Path) -> None:
         self.kind = kind
-        self.name = kind.upper()
+        self.name = "YB" if kind == INSURANCE else kind.upper()
         self.port = port
         self.folder = folder
         self.log = folder / f"{kind}.jsonl"
-        self.url = f"http://127.0.0.1:{port}/soap"
+        self._base = f"http://127.0.0.1:{port}"
+        self.url = f"{self._base}/{INSURANCE if kind == INSURANCE else 'soap'}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -119,7 +124,7 @@ class SimulatorProcess:
         return [line for line in map(json.loads, lines) if wanted.items() <= line.items()]
 
     def _ask(self, path: str, content: dict[str, Any] | None = None) -> Any:
-        address = self.url.removesuffix("/soap") + path
+        address = self._base + path
         body = None if content is None else json.dumps(content).encode()
         try:
             with _DIRECT.open(urllib.request.Request(address, body), timeout=5) as answer:  # noqa: S310 - our own address

@@ -18,9 +18,11 @@ from gateway.messages.wire import Wire
 from gateway.simulators.department import SimulatedLis, SimulatedPacs
 from gateway.simulators.emr import SimulatedEmr
 from gateway.simulators.his import SimulatedHis
+from gateway.simulators.insurance import SimulatedInsurance
+from gateway.simulators.insurance_server import InsuranceSimulator
 from gateway.simulators.memory import Memory
 from gateway.simulators.request_log import RequestLog
-from gateway.simulators.server import Simulator
+from gateway.simulators.server import Simulator, SoapSimulator
 from gateway.simulators.system import SimulatedSystem
 
 SYSTEMS: dict[str, type[SimulatedSystem]] = {
@@ -28,6 +30,7 @@ SYSTEMS: dict[str, type[SimulatedSystem]] = {
     "pacs": SimulatedPacs,
     "lis": SimulatedLis,
     "emr": SimulatedEmr,
+    "insurance": SimulatedInsurance,
 }
 THREADS = 16
 HOSPITAL_TIME = timezone(timedelta(hours=8))
@@ -51,7 +54,7 @@ def simulate(
     With a folder it remembers over a restart. The address is printed once it answers.
     """
     listener = _listen(host, port)
-    address = f"http://{host}:{listener.getsockname()[1]}/soap"
+    base = f"http://{host}:{listener.getsockname()[1]}"
     contract = Contract()
     wire = Wire(contract, HOSPITAL_TIME)
     contract.schema  # noqa: B018 - read now, not with the first request
@@ -59,14 +62,18 @@ def simulate(
         folder.mkdir(parents=True, exist_ok=True)
     memory = Memory(None if folder is None else folder / f"{kind}-memory.jsonl")
     request_log = RequestLog(log)
-    application = Simulator(SYSTEMS[kind](memory, wire), contract, wire, request_log, address)
+    system = SYSTEMS[kind](memory, wire)
+    if isinstance(system, SimulatedInsurance):
+        application: Simulator = InsuranceSimulator(system, request_log)
+    else:
+        application = SoapSimulator(system, contract, wire, request_log, f"{base}{SoapSimulator.path}")
     server = create_server(
         application, sockets=[listener], threads=THREADS, ident="", clear_untrusted_proxy_headers=True
     )
     signal.signal(signal.SIGTERM, _leave)
     if end_with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stdout.write(f"{SYSTEMS[kind].name} simulator: {address}\n")
+    sys.stdout.write(f"{system.name} simulator: {base}{application.path}\n")
     sys.stdout.flush()
     server.run()
     server.close()

@@ -1,4 +1,4 @@
-"""The web server of a simulated system: its SOAP address, its WSDL, and two addresses to look at it and to disturb it.
+"""The web server of a simulated system: its own address, and two addresses to look at it and to disturb it.
 
 POST /soap      the operations of our contract, SOAP 1.1 and 1.2
 GET /soap?wsdl  the contract
@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from threading import Lock
 from typing import Any
@@ -55,18 +56,24 @@ class Message:
     version: SoapVersion
 
 
-class Simulator:
-    """A WSGI application around one simulated system."""
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What a system answered to a message that it read."""
 
-    def __init__(
-        self, system: SimulatedSystem, contract: Contract, wire: Wire, log: RequestLog, public_url: str
-    ) -> None:
+    code: str
+    reply: Reply
+    noted: dict[str, Any]
+    """What the log says of it beside its code."""
+
+
+class Simulator:
+    """A WSGI application around one simulated system, whatever it speaks at its own address."""
+
+    path = "/soap"
+
+    def __init__(self, system: SimulatedSystem, log: RequestLog) -> None:
         self._system = system
-        self._contract = contract
-        self._wire = wire
         self._log = log
-        self._documents = Documents(contract, public_url)
-        self._operations = {operation.name: operation for operation in contract.operations}
         self._faults = Faults()
         self._one_at_a_time = Lock()
 
@@ -78,20 +85,85 @@ class Simulator:
 
     def _reply(self, environ: Environ) -> Reply:
         place = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if place == ("POST", "/soap"):
-            return self._soap(environ)
-        if place == ("GET", "/soap"):
-            wsdl = self._documents.wsdl(environ.get("QUERY_STRING", ""))
-            return Reply(404, "text/plain", b"") if wsdl is None else Reply(200, "text/xml; charset=utf-8", wsdl)
+        if place == ("POST", self.path):
+            return self._message(environ)
+        if place == ("GET", self.path):
+            return self._description(environ)
         if place == ("GET", "/state"):
             return self._state()
         if place == ("POST", "/control"):
             return self._control(environ)
         return Reply(404, "text/plain; charset=utf-8", (__doc__ or "").encode())
 
-    # --- SOAP ---------------------------------------------------------------------------------------------------------
+    def _message(self, environ: Environ) -> Reply:
+        """The answer to a message."""
+        raise NotImplementedError
 
-    def _soap(self, environ: Environ) -> Reply:
+    def _description(self, environ: Environ) -> Reply:
+        """What stands at the address for who only looks."""
+        return Reply(404, "text/plain", b"")
+
+    def _disturbed(self, operation: str, request: Any, answer: Callable[[str | None], Worked], **noted: Any) -> Reply:
+        """The answer, with the faults that are switched on; `answer` is given the code to refuse with, if so."""
+        faults = self._faults.take(operation)
+        if "slow_seconds" in faults:
+            time.sleep(float(faults["slow_seconds"]))
+        if "drop_before_commit" in faults:
+            self._log.write(operation, "-", request, **noted, fault="drop_before_commit")
+            raise ClientDisconnected
+        if "status" in faults:
+            status = HTTPStatus(int(faults["status"]))
+            self._log.write(operation, f"HTTP-{status.value}", request, **noted, fault="status")
+            return Reply(status.value, "text/html", f"<h1>{status.phrase}</h1>".encode())
+        worked = answer(faults.get("refuse"))
+        fault = next(iter(faults), None)
+        self._log.write(operation, worked.code, request, **noted, **worked.noted, fault=fault)
+        if "drop_after_commit" in faults:
+            raise ClientDisconnected
+        return worked.reply
+
+    # --- looking and disturbing ---------------------------------------------------------------------------------------
+
+    def _state(self) -> Reply:
+        with self._one_at_a_time:
+            state = {"name": self._system.name, "faults": self._faults.listed(), **self._system.state()}
+            return json_reply(200, state)
+
+    def _control(self, environ: Environ) -> Reply:
+        try:
+            size = min(int(environ.get("CONTENT_LENGTH") or 0), LARGEST_CONTROL)
+            wanted = json.loads(environ["wsgi.input"].read(size))
+            if wanted.pop("clear", False):
+                self._faults.clear()
+            if action := wanted.pop("act", None):
+                with self._one_at_a_time:
+                    self._system.act(action, str(wanted.pop("number", "")), str(wanted.pop("amount", "")))
+            if wanted:
+                self._faults.switch_on(wanted)
+        except (UnknownFault, LookupError) as problem:
+            return json_reply(400, {"error": str(problem)})
+        except (ValueError, TypeError, AttributeError):
+            return json_reply(400, {"error": 'Post a JSON object, for example {"drop_after_commit": 1}.'})
+        return json_reply(200, {"faults": self._faults.listed()})
+
+
+class SoapSimulator(Simulator):
+    """A system that speaks our contract."""
+
+    def __init__(
+        self, system: SimulatedSystem, contract: Contract, wire: Wire, log: RequestLog, public_url: str
+    ) -> None:
+        super().__init__(system, log)
+        self._contract = contract
+        self._wire = wire
+        self._documents = Documents(contract, public_url)
+        self._operations = {operation.name: operation for operation in contract.operations}
+
+    def _description(self, environ: Environ) -> Reply:
+        wsdl = self._documents.wsdl(environ.get("QUERY_STRING", ""))
+        return super()._description(environ) if wsdl is None else Reply(200, "text/xml; charset=utf-8", wsdl)
+
+    def _message(self, environ: Environ) -> Reply:
         limits = Limits()
         body = b""
         try:
@@ -100,7 +172,7 @@ class Simulator:
         except MessageFault as problem:
             self._log.write("", problem.code)
             return _fault(problem, soap_version(environ, body))
-        return self._disturbed(message)
+        return self._disturbed(message.operation, message.request, partial(self._worked, message))
 
     def _read(self, body: bytes, content_type: str, limits: Limits) -> Message:
         envelope = parse_envelope(body, content_type, limits, huge=len(body) > limits.body_bytes)
@@ -113,34 +185,17 @@ class Simulator:
         request = self._wire.read(self._operations[name].request_type, wrapper[0])
         return Message(name, request, envelope.version)
 
-    def _disturbed(self, message: Message) -> Reply:
-        """The answer, with the faults that are switched on for such a message."""
-        faults = self._faults.take(message.operation)
-        if "slow_seconds" in faults:
-            time.sleep(float(faults["slow_seconds"]))
-        if "drop_before_commit" in faults:
-            self._log.write(message.operation, "-", message.request, fault="drop_before_commit")
-            raise ClientDisconnected
-        if "status" in faults:
-            status = HTTPStatus(int(faults["status"]))
-            self._log.write(message.operation, f"HTTP-{status.value}", message.request, fault="status")
-            return Reply(status.value, "text/html", f"<h1>{status.phrase}</h1>".encode())
-        response = self._refusal(message, faults["refuse"]) if "refuse" in faults else self._answer(message)
+    def _worked(self, message: Message, refusal: str | None) -> Worked:
+        response = self._answer(message) if refusal is None else self._refusal(message, refusal)
         result = response.result
-        dropped = "drop_after_commit" in faults
-        self._log.write(
-            message.operation,
-            result.result_code,
-            message.request,
-            his_charge_no=getattr(response, "his_charge_no", None),
-            his_refund_no=getattr(response, "his_refund_no", None),
-            duplicate=result.duplicate or None,
-            fault=next(iter(faults), None),
-        )
-        if dropped:
-            raise ClientDisconnected
         document = self._wire.document(f"{message.operation}Response", response)
-        return Reply(200, message.version.content_type, _envelope(document, message.version))
+        noted = {
+            "his_charge_no": getattr(response, "his_charge_no", None),
+            "his_refund_no": getattr(response, "his_refund_no", None),
+            "duplicate": result.duplicate or None,
+        }
+        reply = Reply(200, message.version.content_type, _envelope(document, message.version))
+        return Worked(result.result_code, reply, noted)
 
     def _answer(self, message: Message) -> Any:
         """One request at a time, so that a number is never booked twice."""
@@ -160,32 +215,8 @@ class Simulator:
     def _response_class(self, message: Message) -> Any:
         return self._wire.class_of(self._operations[message.operation].response_type)
 
-    # --- looking and disturbing ---------------------------------------------------------------------------------------
 
-    def _state(self) -> Reply:
-        with self._one_at_a_time:
-            state = {"name": self._system.name, "faults": self._faults.listed(), **self._system.state()}
-            return _json(200, state)
-
-    def _control(self, environ: Environ) -> Reply:
-        try:
-            size = min(int(environ.get("CONTENT_LENGTH") or 0), LARGEST_CONTROL)
-            wanted = json.loads(environ["wsgi.input"].read(size))
-            if wanted.pop("clear", False):
-                self._faults.clear()
-            if action := wanted.pop("act", None):
-                with self._one_at_a_time:
-                    self._system.act(action, str(wanted.pop("number", "")), str(wanted.pop("amount", "")))
-            if wanted:
-                self._faults.switch_on(wanted)
-        except (UnknownFault, LookupError) as problem:
-            return _json(400, {"error": str(problem)})
-        except (ValueError, TypeError, AttributeError):
-            return _json(400, {"error": 'Post a JSON object, for example {"drop_after_commit": 1}.'})
-        return _json(200, {"faults": self._faults.listed()})
-
-
-def _json(status: int, content: Any) -> Reply:
+def json_reply(status: int, content: Any) -> Reply:
     return Reply(status, JSON, json.dumps(content, ensure_ascii=False, default=str).encode())
 
 

@@ -13,7 +13,7 @@ from at_the_terminal import Command
 from pydantic import BaseModel
 
 from gateway.cli.site import SITE_FILES
-from gateway.config import Partner, Route, Settings, load_settings
+from gateway.config import InsurancePlatform, Partner, Route, Settings, load_settings
 from gateway.database.embedded import create_database, drop_database
 from gateway.migrate import newest
 
@@ -104,6 +104,11 @@ def test_the_example_of_a_partner_shows_every_setting_with_its_default():
     assert set(shown) == set(Partner.model_fields) - {"name", "password"} | {"password_file"}
     examples = ("url", "client", "username", "password_file")
     defaults = Partner(name="X", url="http://x/").model_dump(mode="json")  # type: ignore[arg-type]
+    platform = shown.pop("insurance")
+    assert set(platform) == set(InsurancePlatform.model_fields) - {"secret"} | {"secret_file"}
+    assert InsurancePlatform(**{k: v for k, v in platform.items() if k != "secret_file"}) == InsurancePlatform(
+        **{k: platform[k] for k in ("fixmedins_code", "mdtrtarea_admvs", "insuplc_admdvs")}
+    )
     assert {k: v for k, v in shown.items() if k not in examples} == {k: defaults[k] for k in shown if k not in examples}
 
 
