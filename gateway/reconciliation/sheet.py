@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import cache
@@ -24,7 +24,7 @@ MOST_ON_PAGE = 200
 NAMES = {Counterpart.HIS: ("HIS", "HIS"), Counterpart.INSURER: ("医保平台", "insurer")}
 STATES = {"BOOKED": "已记账", "PENDING": "待确认", "CANCELLED": "已作废"}
 DIRECTIONS = {Direction.CHARGE: "计费", Direction.REFUND: "退费"}
-REMARKS = {"": "", "DUPLICATE": "重复记账 duplicate", "OTHER_DAY": "记账日不同 other day"}
+REMARKS = {"DUPLICATE": ("重复记账", "duplicate"), "OTHER_DAY": ("记账日不同", "another day")}
 NOTES = {
     "other_days": ("清单中其他日期的行，未计入", "rows of other days, left out"),
     "copies": ("重复导出的行，只计一次", "rows given twice under one number of theirs, counted once"),
@@ -91,7 +91,7 @@ class Line:
 
     @property
     def remark(self) -> str:
-        return REMARKS[self.found.remark]
+        return " ".join(REMARKS.get(self.found.remark, ()))
 
     def state(self, name: str | None) -> str:
         return STATES.get(name or "", "")
@@ -140,7 +140,11 @@ def _facts(summary: Summary, zone: tzinfo) -> dict[str, Any]:
         "weekday": "星期" + WEEKDAYS[run.day.weekday()],
         "day_name": f"{run.day:%A}",
         "finished": run.finished_at.astimezone(zone),
-        "notes": [(summary.notes[name], words) for name, words in NOTES.items() if name in summary.notes],
+        "notes": [
+            (None if name == "by_number" else summary.notes[name], words)
+            for name, words in NOTES.items()
+            if name in summary.notes
+        ],
         "bars": _bars(summary),
         "words": WORDS,
     }
@@ -188,18 +192,29 @@ def _environment() -> Environment:
     return environment
 
 
+@dataclass(slots=True)
+class Group:
+    """Differences of a class for which the same is to be done, as the page shows them."""
+
+    kind: str
+    words: tuple[str, str]
+    remark: tuple[str, str] | None
+    advice: Advice
+    lines: list[Line] = field(default_factory=list)
+    more: int = 0
+    """How many are left to the workbook."""
+
+
 def _write_page(path: Path, facts: dict[str, Any], lines: Iterator[Line]) -> None:
-    groups: dict[tuple[str, Advice], dict[str, Any]] = {}
+    groups: dict[tuple[str, Advice], Group] = {}
     for line in lines:
-        key = line.found.kind, line.advice
-        group = groups.setdefault(
-            key, {"kind": line.found.kind, "words": line.words, "advice": line.advice, "lines": [], "more": 0}
-        )
-        if len(group["lines"]) < MOST_ON_PAGE:
-            group["lines"].append(line)
+        kind, told = line.found.kind, line.advice
+        group = groups.setdefault((kind, told), Group(kind, line.words, REMARKS.get(line.found.remark), told))
+        if len(group.lines) < MOST_ON_PAGE:
+            group.lines.append(line)
         else:
-            group["more"] += 1
-    order = {kind: place for place, kind in enumerate(Kind)}
-    shown = sorted(groups.values(), key=lambda group: order[Kind(group["kind"])])
+            group.more += 1
+    order = {str(kind): place for place, kind in enumerate(Kind)}
+    shown = sorted(groups.values(), key=lambda group: order[group.kind])
     with path.open("wb") as file:
         _environment().get_template("day_sheet.html").stream(groups=shown, **facts).dump(file, encoding="utf-8")

@@ -90,7 +90,7 @@ def _totals(sheet: Any, facts: dict[str, Any]) -> None:
         words = " ".join(bar["words"])
         sheet.append([_cell(sheet, bar["kind"]), _cell(sheet, bar["count"]), _cell(sheet, words)])
     for count, (chinese, english) in facts["notes"]:
-        sheet.append([_cell(sheet, count), _cell(sheet, f"{chinese} {english}")])
+        sheet.append([_cell(sheet, "" if count is None else count), _cell(sheet, f"{chinese} {english}")])
 
 
 def _total_row(sheet: Any, dept: str, own: Any, their: Any, **style: Any) -> list[Any]:
