@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gateway.demo.books import books_compared
 from gateway.demo.messages import (
     CT_DEPT,
     CT_PRICE,
@@ -228,4 +229,5 @@ STORIES = (
         critical_values,
     ),
     Story("Records of this visit and of all visits", "病历调阅：本次与全部就诊，按权限", medical_records),
+    Story("The books are compared", "对账：HIS 账目有差异，逐笔查出并给出处理建议", books_compared),
 )
