@@ -19,10 +19,12 @@ import requests
 from lxml import etree
 
 from gateway.contract import NAMESPACE, Contract
+from gateway.demo.stories import STORIES
 from gateway.simulators.process import free_port
 
 pytestmark = pytest.mark.timeout(240)
 OPERATIONS = [operation.name for operation in Contract().operations]
+NUMBERS = [str(number) for number, _ in enumerate(STORIES, 1)]
 
 
 class Demonstration:
@@ -104,7 +106,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]
 def test_the_stories_come_true_at_the_partners_and_nothing_is_left_running(tmp_path: Path) -> None:
     demo = Demonstration(tmp_path, "--port", "0", "--exit")
     assert demo.process.wait(150) == 0, demo.text
-    assert re.findall(r"^✓ +(\d) ", demo.text, re.MULTILINE) == list("1234567")
+    assert re.findall(r"^✓ +(\d+) ", demo.text, re.MULTILINE) == NUMBERS
     assert "✗" not in demo.text
     assert max(map(len, demo.text.splitlines())) <= 100
     log = [json.loads(line) for line in (demo.folder / "simulators" / "his.jsonl").read_text().splitlines()]
@@ -124,7 +126,7 @@ def test_a_story_that_does_not_come_true_ends_the_demonstration_loudly(tmp_path:
     demo.wait_until(lambda: settings.exists() and _refuse_next_report(settings.read_text()))
     assert demo.process.wait(150) == 1
     assert "✗ 1  at EMR: expected SubmitReport BG101, accepted once; its log has answered RPT-400" in demo.text
-    assert re.findall(r"^✓ +(\d) ", demo.text, re.MULTILINE) == list("234567")
+    assert re.findall(r"^✓ +(\d+) ", demo.text, re.MULTILINE) == NUMBERS[1:]
     assert demo.processes() == []
 
 
