@@ -36,6 +36,7 @@ class QueueDispatch:
         self._partners = {partner.name: partner for partner in settings.partners}
         self._gates = {name: Gate() for name in self._partners}
         self._sender = sender
+        sender.dispatch = self
         self._jobs = sender.jobs
 
     # --- the site's partners ------------------------------------------------------------------------------------------

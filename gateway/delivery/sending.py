@@ -26,7 +26,7 @@ from gateway.delivery.policy import Case, Step, Verdict, decide
 from gateway.errors import InvalidMessage
 from gateway.messages.wire import Wire
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
-from gateway.operations.dispatch import Forward, Origin, Outcome, OutcomeHook, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, Origin, Outcome, OutcomeHook, PartnerAnswer
 from gateway.partners.canonical import Stamp
 from gateway.partners.registry import Partners
 
@@ -91,6 +91,8 @@ class Sender:
         self.jobs = jobs
         self.now = now
         self._hooks = hooks
+        self.dispatch: Dispatch | None = None
+        """What the hooks send by; set by the QueueDispatch that works with this sender."""
         self._sync_seconds = sync_seconds
 
     # --- from the queue ---------------------------------------------------------------------------------------------
@@ -229,9 +231,10 @@ class Sender:
         hook = self._hooks.get(forward.operation)
         if hook is None:
             return True
+        assert self.dispatch is not None
         try:
             with session.begin_nested():
-                hook(session, forward, answer)
+                hook(session, forward, answer, self.dispatch)
         except DATABASE_AWAY:
             raise
         except Exception as problem:

@@ -129,7 +129,7 @@ class OutcomeHook(Protocol):
 
     It is told every outcome: NOT_SENT and UNKNOWN as often as they happen, also while a caller waits, and an answer
     that asks to be asked again (Result/Retryable). When it raises, what it did is undone and the outcome counts as
-    UNKNOWN.
+    UNKNOWN. What has to go out because of the outcome it enqueues by `dispatch`, in the same transaction.
     """
 
-    def __call__(self, session: Session, forward: Forward, answer: PartnerAnswer) -> None: ...
+    def __call__(self, session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None: ...

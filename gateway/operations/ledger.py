@@ -23,7 +23,7 @@ from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest
 from gateway.model.money import STANDING, ChargeOnce, MoneyKind, MoneyLine, MoneyTransaction, rounded
 from gateway.model.requisition import Requisition
-from gateway.operations.dispatch import Forward, Outcome, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, Initiator, RefundReason, ReleaseEvent, TransactionState, VisitType
@@ -310,7 +310,7 @@ def billing_partner(unit: Unit, operation: str, perform_dept: str | None) -> str
     return next((p for p in partners if unit.dispatch.client_of(p) != unit.sender_code), None)
 
 
-def settle(session: Session, forward: Forward, answer: PartnerAnswer) -> None:
+def settle(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
     """What HIS's answer to a ChargeItem or RefundItem means; runs in the transaction that stores the answer."""
     is_charge = forward.operation == "ChargeItem"
     number = forward.request.charge_no if is_charge else forward.request.refund_no

@@ -24,7 +24,7 @@ from gateway.messages.critical_value import PushCriticalValueRequest, PushCritic
 from gateway.model.critical_value import CriticalValue
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
 from gateway.operations.critical_loop import describe, find_values, open_loop, tell, values_of_report, waits_for
-from gateway.operations.dispatch import Forward, Outcome, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.ledger import content_hash
 from gateway.operations.unit import Unit, new_txn_no
 from gateway.terms import CriticalStatus
@@ -63,7 +63,7 @@ def push_critical_value(request: PushCriticalValueRequest, unit: Unit) -> PushCr
     return _tell(request, unit, value, doubts)
 
 
-def critical_value_delivered(session: Session, forward: Forward, answer: PartnerAnswer) -> None:
+def critical_value_delivered(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
     """HIS has it: the value is notified. A HIS that refuses it for good is an alarm."""
     origin, critical_id = forward.origin, forward.request.critical_id
     now = datetime.now(UTC)

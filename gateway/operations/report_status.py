@@ -18,7 +18,7 @@ from gateway.messages.status import ChargeOutcome, ReportStatusRequest, ReportSt
 from gateway.model.exam_state import Verdict, decide
 from gateway.model.money import MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
-from gateway.operations.dispatch import Forward, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, PartnerAnswer
 from gateway.operations.ledger import Booking, apply_answer, billing_partner
 from gateway.operations.lookups import find_requisition, relock, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
@@ -71,7 +71,7 @@ def report_status(request: ReportStatusRequest, unit: Unit) -> ReportStatusRespo
     )
 
 
-def status_delivered(session: Session, forward: Forward, answer: PartnerAnswer) -> None:
+def status_delivered(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
     """A HIS that charges on the forwarded REGISTER has booked, or reversed, when it says yes."""
     if forward.request.event not in ASKS_HIS or not answer.is_yes:
         return

@@ -21,7 +21,7 @@ from gateway.delivery.owner import Timing
 from gateway.delivery.sending import Sender
 from gateway.delivery.worker import DeliveryWorker
 from gateway.model.delivery import Delivery, DeliveryAttempt
-from gateway.operations.dispatch import Forward, Origin, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, Origin, PartnerAnswer
 from gateway.partners.registry import Partners
 from gateway.store import make_sessions
 from tests.partners.fake_partner import CONTRACT, WIRE, sample
@@ -85,7 +85,7 @@ class Site:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    def _hook(self, session: Any, forward: Forward, answer: PartnerAnswer) -> None:
+    def _hook(self, session: Any, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
         self.hooked.append((forward, answer))
 
     # --- giving it work -----------------------------------------------------------------------------------------------

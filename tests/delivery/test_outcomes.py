@@ -169,7 +169,7 @@ def test_the_operation_is_told_every_outcome(site, his, behaviour):
 
 
 def test_what_follows_is_stored_together_with_the_answer_or_not_at_all(site, his):
-    def fails(session, forward, answer):
+    def fails(session, forward, answer, dispatch):
         session.execute(text("UPDATE delivery SET subject = 'changed'"))
         raise KeyError("王小明")
 

@@ -222,7 +222,7 @@ class RecordingDispatch:
             row.state, row.last_code = self._outcome(answer, keep=keep), answer.code
             hook = self.hooks.get(forward.operation)
             if hook is not None:
-                hook(session, forward, answer)
+                hook(session, forward, answer, self)
         return answer
 
     def _answer(self, delivery_id: int, forward: Forward) -> PartnerAnswer:
