@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "reconciliation": {"config", "messages", "model", "operations", "partners"},
     "web": set(),
     "migrate": {"database", "model"},
-    "migrations": {"delivery", "migrate"},
+    "migrations": {"delivery", "migrate", "model"},
     "site": {"config", "database", "migrate", "model", "operations", "store"},
     "logs": set(),
     "supervision": set(),

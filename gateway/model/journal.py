@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from gateway.model.append_only import keep_forever
 from gateway.model.base import Base
 
 
@@ -105,3 +106,6 @@ class AuditEntry(Base):
     purpose: Mapped[str | None]
     """Why a record was read."""
     detail: Mapped[str | None]
+
+
+keep_forever(AuditEntry)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from at_the_terminal import Command
-from sqlalchemy import create_engine, delete, select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
+from emptying import clear
 from gateway.model.journal import AuditEntry
 from gateway.model.visit import PatientMerge
 from gateway.operations.unit import new_txn_no
@@ -35,13 +36,9 @@ def look(patient: str, actor: str = "PACS", *, days_ago: float = 1, operator: st
 @pytest.fixture(autouse=True)
 def session(site: Path, migrated: str):
     engine = create_engine(migrated)
+    clear(engine)
     with Session(engine) as session:
-        session.execute(delete(PatientMerge))
-        session.commit()
         yield session
-        session.rollback()
-        session.execute(delete(PatientMerge))
-        session.commit()
     engine.dispose()
 
 

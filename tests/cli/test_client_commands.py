@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from at_the_terminal import Command
-from sqlalchemy import create_engine, delete, select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
+from emptying import clear
 from gateway.model.client import Client, ClientRight
 from gateway.model.journal import AuditEntry
 from gateway.security.passwords import password_matches
@@ -17,10 +18,8 @@ from gateway.security.secrets import Secrets
 def session(site: Path, migrated: str):
     """A database in which nobody may call yet."""
     engine = create_engine(migrated)
+    clear(engine)
     with Session(engine) as session:
-        session.execute(delete(ClientRight))
-        session.execute(delete(Client))
-        session.commit()
         yield session
     engine.dispose()
 
@@ -83,8 +82,6 @@ def test_a_new_password_replaces_the_old(gateway: Command, session: Session):
 
 
 def test_every_change_is_audited_without_the_password(gateway: Command, session: Session):
-    session.execute(delete(AuditEntry))
-    session.commit()
     password = gateway("client", "add", "HIS", "--right", "HIS").out.strip()
     gateway("client", "disable", "HIS")
     gateway("client", "revoke", "HIS", "--right", "HIS")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from at_the_terminal import Command
-from sqlalchemy import create_engine, delete, select, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
+from emptying import clear
 from gateway.delivery.jobs import Jobs
 from gateway.model.delivery import Delivery, DeliveryState, Lane
 from gateway.model.journal import AuditEntry
@@ -18,9 +19,8 @@ NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 @pytest.fixture
 def session(site: Path, migrated: str):
     engine = create_engine(migrated)
+    clear(engine)
     with Session(engine, expire_on_commit=True) as session:
-        session.execute(delete(Delivery))
-        session.execute(delete(AuditEntry))
         session.execute(text("DELETE FROM procrastinate_jobs"))
         session.commit()
         yield session

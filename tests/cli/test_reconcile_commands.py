@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from at_the_terminal import Command
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from books import Ledger, row
+from emptying import clear
 from gateway.cli import reconcile
-from gateway.model.base import Base
 from gateway.reconciliation.asking import BooksUnavailable
 from gateway.reconciliation.booking import Total
 from gateway.terms import TransactionState
@@ -21,10 +21,7 @@ HOSPITAL = "H1"
 @pytest.fixture
 def ledger(site: Path, migrated: str, tmp_path: Path):
     engine = create_engine(migrated)
-    with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name not in ("client", "client_right"):
-                connection.execute(text(f"DELETE FROM {table.name}"))
+    clear(engine, but={"client", "client_right"})
     ledger = Ledger(engine, tmp_path)
     ledger.hospital = HOSPITAL
     yield ledger

@@ -5,30 +5,22 @@ from pathlib import Path
 
 import pytest
 from at_the_terminal import Command
-from sqlalchemy import create_engine, delete, select
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from gateway.model.client import Client
+from emptying import clear
 from gateway.model.journal import AuditEntry
-from gateway.model.record import RecordAuthorization, RecordPolicy, RestrictedPatient
-
-
-def forget(session: Session) -> None:
-    for table in (RecordAuthorization, RecordPolicy, RestrictedPatient, Client):
-        session.execute(delete(table))
-    session.commit()
+from gateway.model.record import RecordAuthorization, RecordPolicy
 
 
 @pytest.fixture(autouse=True)
 def session(site: Path, migrated: str, gateway: Command):
     """A database with one client, INSURER, about whose records nothing was said."""
     engine = create_engine(migrated)
+    clear(engine)
     with Session(engine) as session:
-        forget(session)
         gateway("client", "add", "INSURER", "--right", "GetMedicalRecord")
         yield session
-        session.rollback()
-        forget(session)
     engine.dispose()
 
 

@@ -3,19 +3,17 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from books import Ledger
-from gateway.model.base import Base
+from emptying import clear
 from hospital import Hospital
 
 
 @pytest.fixture
 def empty(engine: Engine) -> Engine:
     """The database without a row."""
-    with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(text(f"DELETE FROM {table.name}"))
+    clear(engine)
     return engine
 
 

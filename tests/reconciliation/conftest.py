@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from books import Ledger
-from gateway.model.base import Base
+from emptying import clear
 
 
 @pytest.fixture
 def ledger(engine: Engine, tmp_path: Path) -> Ledger:
-    with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(text(f"DELETE FROM {table.name}"))
+    clear(engine)
     return Ledger(engine, tmp_path)

@@ -58,6 +58,15 @@ def test_the_record_has_this_visit_or_all_and_orders_only_if_wanted(start: Start
     assert all(visit.Orders.Order for visit in every.Visits.Visit)
 
 
+def test_a_dialysis_patient_has_as_many_visits_as_its_number_says(start: Start, caller: Call) -> None:
+    client = caller(start("emr"))
+    last = client.send("GetMedicalRecord", PatientId="PHD120", Scope="ALL_VISITS", DateFrom=None, PageNo=3, PageSize=50)
+    assert last.TotalCount == 120
+    assert [v.VisitNo for v in last.Visits.Visit] == [f"HD{number:04d}" for number in range(20, 0, -1)]
+    one = client.send("GetMedicalRecord", PatientId="PHD120", VisitNo="HD0007", Scope="THIS_VISIT")
+    assert [v.VisitNo for v in one.Visits.Visit] == ["HD0007"]
+
+
 def test_an_unknown_patient_has_no_record(start: Start, caller: Call) -> None:
     assert caller(start("emr")).code("GetMedicalRecord", PatientId="X1") == "EMR-404"
 
