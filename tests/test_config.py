@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from gateway.config import (
     ChargePointRule,
     ConfigurationError,
+    CriticalLevel,
+    CriticalRules,
+    CriticalTimesRule,
     Limits,
     Partner,
     Reconciliation,
@@ -192,9 +195,11 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
     assert named in told
 
 
-@pytest.mark.parametrize(
-    "part", [Settings, Server, Limits, Rules, RecordRules, ChargePointRule, Reconciliation, Route, Partner]
-)
+RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
+PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Route, Partner]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_every_setting_is_explained(part: type[BaseModel]):
     explained = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
     tables = {"folder", "partners", "server", "limits", "rules", "records", "reconciliation", "routes", "name"}

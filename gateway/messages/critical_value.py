@@ -89,6 +89,10 @@ class PushCriticalValueRequest:
     specimen_name: str | None = None
     collected_at: datetime | None = None
     explanation: str | None = None
+    warning: str | None = None
+    overdue_stage: str | None = None
+    overdue_since: datetime | None = None
+    escalation_level: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from gateway.errors import (
     AcknowledgedBeforePush,
@@ -16,11 +18,13 @@ from gateway.errors import (
 )
 from gateway.messages.critical_value import AcknowledgeCriticalValueRequest, AcknowledgeCriticalValueResponseType
 from gateway.model.client import Client
-from gateway.model.critical_value import CriticalAcknowledgement, CriticalValue
-from gateway.operations.critical_loop import find_values, order_key, waits_for
+from gateway.model.critical_value import CriticalAcknowledgement, CriticalEvent, CriticalValue
+from gateway.operations.critical_clocks import look_again, move_on
+from gateway.operations.critical_loop import find_values, order_key, subject_of, waits_for
+from gateway.operations.dispatch import Dispatch, Forward, PartnerAnswer
 from gateway.operations.ledger import content_hash
 from gateway.operations.unit import Unit
-from gateway.terms import AckType, CriticalStatus
+from gateway.terms import AckType
 
 OPERATION = "AcknowledgeCriticalValue"
 
@@ -37,7 +41,8 @@ def acknowledge_critical_value(
     digest = content_hash(unit, request)
     if _is_repetition(request, unit, value, digest):
         return _answer(unit, value, duplicate=True)
-    if value.state is CriticalStatus.CANCELLED:
+    event = CriticalEvent(request.ack_type)
+    if not value.may(event):
         raise CriticalValueCancelled(critical_id=value.critical_id, critical_status=value.state)
     unit.add(
         CriticalAcknowledgement,
@@ -52,12 +57,32 @@ def acknowledge_critical_value(
         request=unit.text_of(request),
         txn_no=unit.txn_no,
     )
-    value.acknowledge(request.ack_type, unit.now)
+    move_on(value, event, unit.site.rules.critical, unit.now)
     if request.ack_type is AckType.UNREACHABLE:
-        unit.alert("CRITICAL_UNREACHABLE", f"critical value {value.critical_id} of {value.sender_code}")
+        unit.alert("CRITICAL_UNREACHABLE", subject_of(value))
     if _tell(request, unit, value):
         return _answer(unit, value)
     return _answer(unit, value, warning="来源系统未配置为接收方 (the originator is not configured as a partner)")
+
+
+def acknowledgement_delivered(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
+    """The department that found it has taken an opinion: with that its return is done."""
+    request = forward.request
+    found_it = dispatch.client_of(forward.partner) == request.source_system
+    if not (answer.is_yes and found_it and request.ack_type is AckType.HANDLE):
+        return
+    value = session.scalars(
+        select(CriticalValue)
+        .where(
+            CriticalValue.hospital_code == forward.origin.hospital_code,
+            CriticalValue.critical_id == request.critical_id,
+            CriticalValue.sender_code == request.source_system,
+        )
+        .with_for_update()
+    ).one_or_none()
+    if value is not None:
+        value.opinion_is_back(datetime.now(UTC))
+        look_again(value)
 
 
 def _find(request: AcknowledgeCriticalValueRequest, unit: Unit) -> CriticalValue:
@@ -90,6 +115,9 @@ def _tell(request: AcknowledgeCriticalValueRequest, unit: Unit, value: CriticalV
     """Queue it for the system that found the value and for whom the routes name; False when nobody gets it."""
     routed = unit.dispatch.partners_for(OPERATION, hospital_code=unit.hospital_code)
     originator = unit.dispatch.partner_of(value.sender_code)
+    if value.sender_code == unit.sender_code:
+        value.opinion_is_back(unit.now)
+        look_again(value)
     partners = dict.fromkeys([originator, *routed] if originator is not None else routed)
     message = replace(request, critical_id=value.critical_id, source_system=value.sender_code)
     told = unit.send(partners, OPERATION, message, order_key(value), urgent=True)

@@ -21,8 +21,9 @@ from gateway.errors import (
     InvalidMessage,
 )
 from gateway.messages.critical_value import PushCriticalValueRequest, PushCriticalValueResponseType
-from gateway.model.critical_value import CriticalValue
+from gateway.model.critical_value import CriticalEvent, CriticalValue
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
+from gateway.operations.critical_clocks import look_again, move_on
 from gateway.operations.critical_loop import describe, find_values, open_loop, tell, values_of_report, waits_for
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.ledger import content_hash
@@ -83,9 +84,8 @@ def critical_value_delivered(session: Session, forward: Forward, answer: Partner
         .with_for_update()
     )
     for value in told:
-        value.notified_at = value.notified_at or now
-        if value.state is CriticalStatus.NEW:
-            value.status = CriticalStatus.NOTIFIED
+        value.move_on(CriticalEvent.DELIVERED, now)
+        look_again(value)
 
 
 def keep_unreadable_push(
@@ -168,9 +168,9 @@ def _cancel(
         raise CriticalValueUnknown()
     if value.state is CriticalStatus.CANCELLED:
         return _answer(unit, value, duplicate=True)
-    if value.handled_at is not None:
+    if not value.may(CriticalEvent.CANCEL):
         raise CriticalValueHandled(critical_id=value.critical_id, critical_status=value.state)
-    value.status = CriticalStatus.CANCELLED
+    move_on(value, CriticalEvent.CANCEL, unit.site.rules.critical, unit.now)
     return _tell(request, unit, value, [])
 
 

@@ -12,6 +12,7 @@ from gateway.model.client import SpecialRight
 from gateway.model.exam_state import ENDED, REFUND_CLOSED
 from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.model.visit import VISIT_TRANSITIONS, PatientMerge, Visit, VisitEventRecord
+from gateway.operations.critical_loop import reroute_open_values
 from gateway.operations.ledger import content_hash
 from gateway.operations.lookups import merge_chain
 from gateway.operations.unit import Unit
@@ -123,6 +124,8 @@ def _move(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> str | N
         place = request.visit
         visit.dept_code, visit.ward_code, visit.bed_no = place.dept_code, place.ward_code, place.bed_no
     unit.session.add(visit)
+    if request.event in PLACING | LEAVING:
+        reroute_open_values(unit, visit)
     waiting = [item for item in open_items if item not in ENDED and item is not StatusCode.REPORTED]
     return f"还有 {len(waiting)} 个未完成的申请项目 (items still open)" if waiting else None
 

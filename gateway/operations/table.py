@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.operations.acknowledge_critical_value import acknowledge_critical_value
+from gateway.operations.acknowledge_critical_value import (
+    acknowledge_critical_value,
+    acknowledgement_delivered,
+)
 from gateway.operations.charge_item import charge_item
 from gateway.operations.dispatch import OutcomeHook
 from gateway.operations.get_medical_record import get_medical_record
@@ -36,5 +39,6 @@ HOOKS: dict[str, OutcomeHook] = {
     "ChargeItem": settle,
     "RefundItem": settle,
     "PushCriticalValue": critical_value_delivered,
+    "AcknowledgeCriticalValue": acknowledgement_delivered,
 }
 """Operations that remember what a partner answered; both the first attempt and the queue run them."""

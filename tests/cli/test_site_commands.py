@@ -13,7 +13,15 @@ from at_the_terminal import Command
 from pydantic import BaseModel
 
 from gateway.cli.site import SITE_FILES
-from gateway.config import InsurancePlatform, Partner, Route, Settings, load_settings
+from gateway.config import (
+    CriticalLevel,
+    CriticalTimesRule,
+    InsurancePlatform,
+    Partner,
+    Route,
+    Settings,
+    load_settings,
+)
 from gateway.database.embedded import create_database, drop_database
 from gateway.migrate import newest
 
@@ -85,7 +93,11 @@ def test_a_new_site_keeps_every_default(empty_site: Path):
 def test_the_file_of_a_new_site_shows_every_setting():
     shown = flat(with_every_line("gateway.toml"))
     routes, points = shown.pop("routes"), shown.pop("rules.charge_points")
-    assert set(shown) == set(keys_of(Settings)) - {"folder", "partners", "routes", "rules.charge_points"}
+    timers, chain = shown.pop("rules.critical.timers"), shown.pop("rules.critical.chain")
+    tables = {"folder", "partners", "routes", "rules.charge_points", "rules.critical.timers", "rules.critical.chain"}
+    assert set(shown) == set(keys_of(Settings)) - tables
+    assert set().union(*timers) < set(CriticalTimesRule.model_fields)
+    assert set().union(*chain) < set(CriticalLevel.model_fields)
     assert set().union(*routes) == set(Route.model_fields)
     assert set().union(*points) == {"hospital_code", "perform_dept", "visit_type", "effective_from", "charge_point"}
 
@@ -93,6 +105,7 @@ def test_the_file_of_a_new_site_shows_every_setting():
 def test_the_file_of_a_new_site_shows_the_defaults():
     shown = flat(with_every_line("gateway.toml"))
     examples = {"hospital_code", "public_url", "database_url", "routes", "rules.charge_points"}
+    examples |= {"rules.critical.timers", "rules.critical.chain"}
     defaults = flat(Settings(folder=Path("/"), hospital_code="H").model_dump(mode="json"))
     assert {key: value for key, value in shown.items() if key not in examples} == {
         key: defaults[key] for key in shown if key not in examples

@@ -17,7 +17,7 @@ from building import (
     push,
     visit_event,
 )
-from gateway.config import Rules
+from gateway.config import CriticalRules, Rules
 from gateway.messages.common import CriticalHeader
 from gateway.messages.critical_value import CriticalPatient, CriticalVisit, StaffRef
 from gateway.model.critical_value import CriticalValue
@@ -49,7 +49,7 @@ def test_his_hears_of_it_while_the_department_still_waits(ward):
 
 
 def test_deadlines_run_from_the_gateways_clock_not_the_senders(ward):
-    ward.choose(rules=Rules(receive_minutes=5, handle_minutes=20))
+    ward.choose(rules=Rules(critical=CriticalRules(receive_minutes=5, total_minutes=20)))
     answer = ward.send(push(reported_at=TEN + minutes(600), receive_deadline=TEN + minutes(900)))
     assert (answer.receive_deadline, answer.handle_deadline) == (TEN + minutes(5), TEN + minutes(20))
 
