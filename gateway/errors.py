@@ -389,6 +389,18 @@ class RefundVisitClosed(RequestRefused):
     code = "RFD-424"
 
 
+class RefundInsuranceSettled(RefundVisitClosed):
+    """医保已结算，须先撤销结算（UNSETTLE）再退费。
+    | Settled with the insurance: report UNSETTLE first, then refund."""
+
+
+class RefundReversalPending(RefundVisitClosed):
+    """医保平台尚未确认撤销结算，请稍后重试。
+    | The insurance platform has not confirmed the reversal of its settlement yet: repeat the refund later."""
+
+    retryable = True
+
+
 class RefundWrongChannel(RequestRefused):
     """门诊费用须由收费处按原渠道退费，执行科室只能取消登记。
     | Outpatient money goes back at the cashier: the performing department may only cancel the registration."""

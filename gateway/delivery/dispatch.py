@@ -68,6 +68,10 @@ class QueueDispatch:
         found: Partner | None = self._partners.get(partner)
         return found is not None and found.registration_charges
 
+    def settles_insurance(self, partner: str) -> bool:
+        found = self._partners.get(partner)
+        return found is not None and found.insurance is not None and found.insurance.settles
+
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:

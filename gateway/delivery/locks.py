@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, defer
 
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.operations.dispatch import Origin
+from gateway.operations.insurance import OPERATIONS
 
 REQUISITION = "requisition"
 MONEY = "money"
@@ -22,6 +23,7 @@ KINDS = {
     "SubmitReport": REQUISITION,
     "ChargeItem": MONEY,
     "RefundItem": MONEY,
+    **dict.fromkeys(OPERATIONS, MONEY),
     "PushCriticalValue": CRITICAL,
     "AcknowledgeCriticalValue": CRITICAL,
 }

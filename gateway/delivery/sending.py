@@ -27,6 +27,7 @@ from gateway.errors import InvalidMessage
 from gateway.messages.wire import Wire
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
 from gateway.operations.dispatch import Dispatch, Forward, Origin, Outcome, OutcomeHook, PartnerAnswer
+from gateway.operations.insurance import OPERATIONS
 from gateway.partners.canonical import Stamp
 from gateway.partners.registry import Partners
 
@@ -35,6 +36,8 @@ Result = TypeVar("Result")
 FINAL = frozenset({DeliveryState.DELIVERED, DeliveryState.REFUSED, DeliveryState.DISCARDED})
 READS = frozenset({"GetMedicalRecord", "QueryRequisition", "QueryTransaction"})
 """Operations whose answers are passed on and not kept."""
+BILL = "ChargeItemRequest"
+"""What every message to an insurance platform is kept as."""
 GRACE_SECONDS = 2.0
 """After its deadline, until an attempt nobody finished is taken for lost."""
 STORING_WAITS = (0.5, 1, 2, 4, 8)
@@ -262,7 +265,7 @@ def forward_of(wire: Wire, row: Delivery) -> Forward:
     return Forward(
         partner=row.partner,
         operation=row.operation,
-        request=wire.read(f"{row.operation}Request", request),
+        request=wire.read(BILL if row.operation in OPERATIONS else f"{row.operation}Request", request),
         key=lock.key,
         origin=Origin(
             txn_no=row.txn_no,

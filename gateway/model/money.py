@@ -73,6 +73,8 @@ class MoneyTransaction(Base):
     source: Mapped[str]
     """HIS when HIS booked it and told us, GATEWAY when HIS has to book it."""
     his_no: Mapped[str | None]
+    insurer: Mapped[str | None]
+    """Of a charge: the insurance platform its details are registered with; None when nobody has to be told."""
     content_hash: Mapped[str]
     occurred_at: Mapped[datetime]
     created_at: Mapped[datetime]

@@ -24,7 +24,15 @@ from gateway.model.client import SpecialRight
 from gateway.model.money import MoneyKind, MoneyTransaction, rounded
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
-from gateway.operations.ledger import add_transaction, billing_partner, charged_already, content_hash, guard_once
+from gateway.operations.insurance import insurer_of, plan
+from gateway.operations.ledger import (
+    add_transaction,
+    billing_partner,
+    charged_already,
+    content_hash,
+    guard_once,
+    tell_insurer_now,
+)
 from gateway.operations.lookups import find_requisition, visit_state
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, GatewayStatus, TransactionState
@@ -56,9 +64,12 @@ def charge_item(request: ChargeItemRequest, unit: Unit) -> ChargeItemResponseTyp
     partner = None if by_his else billing_partner(unit, OPERATION, request.perform_dept_code)
     if partner is None and not by_his:
         raise ChargeUnmapped("未配置计费系统，请联系信息科。", "No billing system is configured: ask IT.")
-    _store(request, unit, requisition, digest, by_his=by_his)
+    insurer = insurer_of(unit, request.visit)
+    _store(request, unit, requisition, digest, insurer, by_his=by_his)
     if partner is not None:
         unit.ask(partner, OPERATION, request, request.visit.visit_no, keep=True)
+    elif insurer is not None:
+        tell_insurer_now(unit, f"{unit.txn_no}-C")
     else:
         unit.flush()
     return _answer(unit, unit.session.get_one(MoneyTransaction, f"{unit.txn_no}-C", populate_existing=True))
@@ -136,7 +147,13 @@ def _refuse_charged(request: ChargeItemRequest, unit: Unit, requisition: Requisi
 
 
 def _store(
-    request: ChargeItemRequest, unit: Unit, requisition: Requisition | None, digest: str, *, by_his: bool
+    request: ChargeItemRequest,
+    unit: Unit,
+    requisition: Requisition | None,
+    digest: str,
+    insurer: str | None,
+    *,
+    by_his: bool,
 ) -> None:
     key = f"{unit.txn_no}-C"
     branch = requisition.branch_code if requisition is not None else unit.branch_code
@@ -171,6 +188,18 @@ def _store(
         requisition_key=requisition.key if requisition is not None else None,
         perform_dept_code=request.perform_dept_code,
         charge_point=request.charge_point,
+        insurer=insurer,
+    )
+    plan(
+        unit,
+        insurer,
+        key,
+        request.visit,
+        [line | {"insurance_code": given.insurance_code} for line, given in zip(lines, request.lines, strict=True)],
+        branch_code=branch,
+        patient_id=request.patient.patient_id,
+        perform_dept_code=request.perform_dept_code,
+        occurred_at=request.occurred_at,
     )
     if requisition is not None and request.charge_point in GUARDED:
         guard_once(unit, requisition.requisition_no, branch, key, lines)

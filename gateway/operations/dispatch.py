@@ -99,6 +99,10 @@ class Dispatch(Protocol):
         """True when this HIS charges by itself on a forwarded REGISTER."""
         ...
 
+    def settles_insurance(self, partner: str) -> bool:
+        """True when this insurance platform leaves settling to the gateway."""
+        ...
+
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
         """Store deliveries with their jobs in the caller's transaction: nothing leaves before it commits."""
         ...

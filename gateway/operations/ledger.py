@@ -23,6 +23,7 @@ from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest
 from gateway.model.money import STANDING, ChargeOnce, MoneyKind, MoneyLine, MoneyTransaction, rounded
 from gateway.model.requisition import Requisition
+from gateway.operations import insurance
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
@@ -179,8 +180,11 @@ def charge_at_release(
         requisition_key=key,
         perform_dept_code=request.perform_dept_code,
         charge_point=ChargePoint.NURSE_SEND if event is ReleaseEvent.NURSE_SENT else None,
+        insurer=insurance.insurer_of(unit, request.visit),
     )
     guard_once(unit, request.requisition_no, branch_code, f"{unit.txn_no}-C", lines)
+    if _plan_insurance(unit, request, lines, branch_code, request.paid_at or unit.now):
+        tell_insurer_now(unit, f"{unit.txn_no}-C")
 
 
 def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[int], at: datetime) -> Booking | None:
@@ -210,8 +214,10 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
         requisition_key=requisition.key,
         perform_dept_code=requisition.perform_dept_code,
         charge_point=ChargePoint.REGISTER,
+        insurer=insurance.insurer_of(unit, request.visit),
     )
     guard_once(unit, requisition.requisition_no, requisition.branch_code, key, lines)
+    _plan_insurance(unit, request, lines, requisition.branch_code, at)
     message = ChargeItemRequest(
         header=_header(unit, requisition),
         charge_no=number,
@@ -238,6 +244,26 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
         ),
     )
     return Booking(key, "ChargeItem", message, requisition.visit_no)
+
+
+def _plan_insurance(
+    unit: Unit, request: SubmitRequisitionRequest, lines: list[dict[str, Any]], branch_code: str, at: datetime
+) -> bool:
+    """Plan what the insurance platform is told of a requisition's charge; False when nobody has to be told."""
+    insurer = insurance.insurer_of(unit, request.visit)
+    if insurer is not None:
+        insurance.plan(
+            unit,
+            insurer,
+            f"{unit.txn_no}-C",
+            request.visit,
+            lines,
+            branch_code=branch_code,
+            patient_id=request.patient.patient_id,
+            perform_dept_code=request.perform_dept_code,
+            occurred_at=at,
+        )
+    return insurer is not None
 
 
 def reverse_charges(
@@ -326,10 +352,28 @@ def settle(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: 
     ).one_or_none()
     if found is None or found.standing in (TransactionState.CONFIRMED, TransactionState.REJECTED):
         return
-    apply_answer(session, found, answer)
+    apply_answer(session, found, answer, dispatch)
 
 
-def apply_answer(session: Session, transaction: MoneyTransaction, answer: PartnerAnswer) -> None:
+def tell_insurer(session: Session, transaction: MoneyTransaction, dispatch: Dispatch) -> None:
+    """Tell the insurance platform of a transaction that is booked now, in the same transaction of the database."""
+    charge = transaction
+    if transaction.original_key is not None:
+        charge = session.get_one(MoneyTransaction, transaction.original_key)
+    if charge.insurer is None:
+        return
+    session.flush()
+    left = remaining(session, charge, (TransactionState.CONFIRMED,))
+    dispatch.enqueue(session, insurance.booked(session, charge, left, transaction))
+
+
+def tell_insurer_now(unit: Unit, key: str) -> None:
+    """The same of a transaction that HIS told us of, and that is booked with its message."""
+    unit.flush()
+    tell_insurer(unit.session, unit.session.get_one(MoneyTransaction, key), unit.dispatch)
+
+
+def apply_answer(session: Session, transaction: MoneyTransaction, answer: PartnerAnswer, dispatch: Dispatch) -> None:
     """Move a transaction on by HIS's answer: booked, refused, unknown, or not sent and therefore unchanged."""
     now = datetime.now(UTC)
     if answer.is_yes:
@@ -339,6 +383,7 @@ def apply_answer(session: Session, transaction: MoneyTransaction, answer: Partne
         if transaction.original_key is not None:
             session.flush()
             free_places(session, session.get_one(MoneyTransaction, transaction.original_key))
+        tell_insurer(session, transaction, dispatch)
     elif answer.outcome is Outcome.ANSWERED or answer.outcome is Outcome.FAULT:
         if _may_change(answer):
             return
@@ -441,6 +486,8 @@ def _reverse(
             ChargeOnce.transaction_key == charge.key, ChargeOnce.line_no.in_([line.line_no for line in left])
         )
     )
+    if by_his and charge.insurer is not None:
+        tell_insurer_now(unit, key)
     message = RefundItemRequest(
         header=_header(unit, requisition),
         refund_no=number,

@@ -33,7 +33,7 @@ Handler = Callable[[Any, Unit], Any]
 READS = frozenset({"GetMedicalRecord", "QueryRequisition", "QueryTransaction"})
 """Operations without effect: a repetition is read again, so they store no key."""
 
-NOT_STORED = frozenset({"402", "404", "413", "422", "423", "429", "503", "504"})
+NOT_STORED = frozenset({"402", "404", "413", "422", "423", "424", "429", "503", "504"})
 """Refusals without effect whose cause may go away: the same MessageId is decided again."""
 
 LOST_RACE = frozenset({"23505", "40001", "40P01"})

@@ -28,7 +28,15 @@ from gateway.model.money import STANDING, MoneyKind, MoneyLine, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
 from gateway.operations.charge_item import find_transaction, money_result
-from gateway.operations.ledger import add_transaction, billing_partner, content_hash, free_places, remaining
+from gateway.operations.insurance import refuse_while_settled
+from gateway.operations.ledger import (
+    add_transaction,
+    billing_partner,
+    content_hash,
+    free_places,
+    remaining,
+    tell_insurer_now,
+)
 from gateway.operations.lookups import find_requisition, relock, submitted, visit_state
 from gateway.operations.unit import Unit
 from gateway.terms import GatewayStatus, Initiator, RequisitionAction, StatusCode, TransactionState, VisitType
@@ -64,6 +72,8 @@ def refund_item(request: RefundItemRequest, unit: Unit) -> RefundItemResponseTyp
         unit.ask(partner, OPERATION, message, charge.visit_no, keep=True)
     else:
         unit.flush()
+        if charge.insurer is not None:
+            tell_insurer_now(unit, f"{unit.txn_no}-R")
         _flag_refunded(unit, charge, requisition)
         _close_refunded(unit, charge, requisition, request)
     return _answer(unit, unit.session.get_one(MoneyTransaction, f"{unit.txn_no}-R", populate_existing=True))
@@ -164,9 +174,13 @@ def _check_rules(
             raise RefundInvalid("只有执行科室或原计费系统可以退费。", "Only the performing department may refund this.")
     elif requisition is not None and _started(charge, requisition, request.lines):
         raise ExamAlreadyStarted()
+    if by_his and charge.insurer is None:
+        return
     branch = charge.branch_code or unit.branch_code
-    if not by_his and visit_state(unit, charge.visit_no, branch, ambiguous=RefundUnmapped) in MONEY_CLOSED:
+    state = visit_state(unit, charge.visit_no, branch, ambiguous=RefundUnmapped)
+    if not by_his and state in MONEY_CLOSED:
         raise RefundVisitClosed()
+    refuse_while_settled(unit, charge, state)
 
 
 def _is_performing(unit: Unit, charge: MoneyTransaction, requisition: Requisition | None) -> bool:

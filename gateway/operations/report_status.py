@@ -80,7 +80,7 @@ def status_delivered(session: Session, forward: Forward, answer: PartnerAnswer, 
         return
     for transaction in _of_message(session, forward.origin.txn_no):
         if transaction.standing in (TransactionState.PROPOSED, TransactionState.PENDING_CONFIRM):
-            apply_answer(session, transaction, answer)
+            apply_answer(session, transaction, answer, dispatch)
 
 
 def _find(request: ReportStatusRequest, unit: Unit) -> Requisition:

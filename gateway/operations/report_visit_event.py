@@ -13,6 +13,7 @@ from gateway.model.exam_state import ENDED, REFUND_CLOSED
 from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.model.visit import VISIT_TRANSITIONS, PatientMerge, Visit, VisitEventRecord
 from gateway.operations.critical_loop import reroute_open_values
+from gateway.operations.insurance import settled_by_his
 from gateway.operations.ledger import content_hash
 from gateway.operations.lookups import merge_chain
 from gateway.operations.unit import Unit
@@ -52,6 +53,7 @@ def report_visit_event(request: ReportVisitEventRequest, unit: Unit) -> ReportVi
         txn_no=unit.txn_no,
     )
     if warning != OUTDATED:
+        settled_by_his(unit, request.event, request.visit.visit_no, visit.branch_code)
         partners = unit.dispatch.partners_for(OPERATION, hospital_code=unit.hospital_code)
         unit.send(partners, OPERATION, request, request.visit.visit_no)
     return _answer(request, unit, visit, warning=warning)

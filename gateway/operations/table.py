@@ -9,6 +9,7 @@ from gateway.operations.acknowledge_critical_value import (
 from gateway.operations.charge_item import charge_item
 from gateway.operations.dispatch import OutcomeHook
 from gateway.operations.get_medical_record import get_medical_record
+from gateway.operations.insurance import OPERATIONS, insurance_answered
 from gateway.operations.ledger import settle
 from gateway.operations.push_critical_value import critical_value_delivered, push_critical_value
 from gateway.operations.query_requisition import query_requisition
@@ -40,5 +41,6 @@ HOOKS: dict[str, OutcomeHook] = {
     "RefundItem": settle,
     "PushCriticalValue": critical_value_delivered,
     "AcknowledgeCriticalValue": acknowledgement_delivered,
+    **dict.fromkeys(OPERATIONS, insurance_answered),
 }
 """Operations that remember what a partner answered; both the first attempt and the queue run them."""

@@ -10,7 +10,7 @@ from gateway.config import Partner
 from gateway.contract import Contract
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Outcome, PartnerAnswer
-from gateway.operations.insurance import InsuranceBooks
+from gateway.operations.insurance_books import InsuranceBooks
 from gateway.partners.canonical import Canonical, Stamp
 from gateway.partners.insurance.dialect import Insurance
 

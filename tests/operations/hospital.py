@@ -27,6 +27,7 @@ from gateway.model.delivery import UNFINISHED, Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
 from gateway.monitoring import Metrics
 from gateway.operations.dispatch import Forward, Outcome, OutcomeHook, PartnerAnswer
+from gateway.operations.insurance import OPERATIONS as OPERATIONS_OF_INSURANCE
 from gateway.operations.reception import Reception
 from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Site
@@ -48,7 +49,7 @@ FAULT = PartnerAnswer(Outcome.FAULT, "FAULT")
 
 Script = PartnerAnswer | Callable[[Forward], PartnerAnswer]
 
-CLIENTS = {"his": "HIS", "emr": "EMR", "pacs": "PACS", "lis": "LIS", "app": "APP"}
+CLIENTS = {"his": "HIS", "emr": "EMR", "pacs": "PACS", "lis": "LIS", "app": "APP", "yb": "YB"}
 """Partner -> the client name under which it calls."""
 ROUTES: dict[str, tuple[str, ...]] = {
     "SubmitRequisition": ("pacs",),
@@ -104,7 +105,8 @@ def response_of(operation: str, code: str = "0", **fields: Any) -> Any:
         retryable=False,
         processed_at=TEN,
     )
-    return WIRE.class_of(f"{operation}ResponseType")(result=result, **fields)
+    kind = "ChargeItem" if operation in OPERATIONS_OF_INSURANCE else operation
+    return WIRE.class_of(f"{kind}ResponseType")(result=result, **fields)
 
 
 @dataclass
@@ -118,6 +120,8 @@ class RecordingDispatch:
     clients: dict[str, str] = field(default_factory=lambda: dict(CLIENTS))
     registering_charges: set[str] = field(default_factory=set)
     """Partners that charge by themselves on a forwarded REGISTER."""
+    settling: set[str] = field(default_factory=set)
+    """Insurance platforms that leave settling to the gateway."""
     scripts: dict[tuple[str, str], list[Script]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Forward] = field(default_factory=list)
     """What was sent at once, in order; a question held back by order is not among them."""
@@ -143,6 +147,9 @@ class RecordingDispatch:
 
     def charges_on_register(self, partner: str) -> bool:
         return partner in self.registering_charges
+
+    def settles_insurance(self, partner: str) -> bool:
+        return partner in self.settling
 
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
         for forward in forwards:

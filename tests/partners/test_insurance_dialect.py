@@ -16,16 +16,8 @@ import pytest
 
 from gateway.config import Partner
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
-from gateway.operations.insurance import (
-    OPERATIONS,
-    SETTLE,
-    UNSETTLE,
-    UPLOAD,
-    WITHDRAW,
-    InsuranceDetail,
-    InsuranceTotals,
-    InsuranceUnavailable,
-)
+from gateway.operations.insurance import OPERATIONS, SETTLE, UNSETTLE, UPLOAD, WITHDRAW
+from gateway.operations.insurance_books import InsuranceDetail, InsuranceTotals, InsuranceUnavailable
 from gateway.partners.canonical import Stamp
 from gateway.partners.insurance.dialect import MAIN
 from gateway.partners.insurance.fields import FIELDS, SECTIONS, detail_no, written

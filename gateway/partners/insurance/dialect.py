@@ -25,15 +25,8 @@ from gateway.messages.charge import ChargeItemRequest, ChargeItemResponseType
 from gateway.messages.common import Result
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Outcome, PartnerAnswer
-from gateway.operations.insurance import (
-    SETTLE,
-    UNSETTLE,
-    UPLOAD,
-    WITHDRAW,
-    InsuranceDetail,
-    InsuranceTotals,
-    InsuranceUnavailable,
-)
+from gateway.operations.insurance import SETTLE, UNSETTLE, UPLOAD, WITHDRAW
+from gateway.operations.insurance_books import InsuranceDetail, InsuranceTotals, InsuranceUnavailable
 from gateway.partners.canonical import Stamp
 from gateway.partners.client import Reply, post
 from gateway.partners.connection import Exchange, exchange
