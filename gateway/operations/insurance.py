@@ -18,6 +18,7 @@ from gateway.config import INSURANCE
 from gateway.errors import RefundInsuranceSettled, RefundReversalPending, VisitEventIllegal
 from gateway.messages.charge import ChargeItemRequest, ChargeLine
 from gateway.messages.common import Header, Patient, Visit
+from gateway.messages.requisition import SubmitRequisitionRequest
 from gateway.model.insurance import (
     STANDING,
     InsuranceBatch,
@@ -139,6 +140,30 @@ def plan(
             amount=line["amount"],
         )
     unit.add(InsuranceEvent, subject=key, state=InsuranceState.PLANNED, at=unit.now)
+
+
+def plan_requisition(
+    unit: Unit,
+    request: SubmitRequisitionRequest,
+    key: str,
+    lines: Iterable[dict[str, Any]],
+    branch_code: str,
+    occurred_at: datetime,
+) -> bool:
+    """The same for what a requisition is charged; False when nobody has to be told."""
+    insurer = insurer_of(unit, request.visit)
+    plan(
+        unit,
+        insurer,
+        key,
+        request.visit,
+        lines,
+        branch_code=branch_code,
+        patient_id=request.patient.patient_id,
+        perform_dept_code=request.perform_dept_code,
+        occurred_at=occurred_at,
+    )
+    return insurer is not None
 
 
 def booked(session: Session, charge: MoneyTransaction, left: Iterable[Left], cause: MoneyTransaction) -> list[Forward]:
@@ -349,13 +374,9 @@ def standing_batches(session: Session, hospital_code: str, branch_code: str, vis
     if branch_code:
         query = query.where(InsuranceBatch.branch_code == branch_code)
     batches = session.scalars(query.order_by(InsuranceBatch.number)).all()
-    newest = (
-        select(InsuranceEvent.subject, InsuranceEvent.state)
-        .where(InsuranceEvent.subject.in_([batch.number for batch in batches]))
-        .distinct(InsuranceEvent.subject)
-        .order_by(InsuranceEvent.subject, InsuranceEvent.id.desc())
-    )
-    states = {subject: InsuranceState(state) for subject, state in session.execute(newest)}
+    numbers = [batch.number for batch in batches]
+    history = select(InsuranceEvent.subject, InsuranceEvent.state).where(InsuranceEvent.subject.in_(numbers))
+    states = {subject: InsuranceState(state) for subject, state in session.execute(history.order_by(InsuranceEvent.id))}
     return [batch for batch in batches if states[batch.number] in STANDING]
 
 

@@ -183,7 +183,7 @@ def charge_at_release(
         insurer=insurance.insurer_of(unit, request.visit),
     )
     guard_once(unit, request.requisition_no, branch_code, f"{unit.txn_no}-C", lines)
-    if _plan_insurance(unit, request, lines, branch_code, request.paid_at or unit.now):
+    if insurance.plan_requisition(unit, request, f"{unit.txn_no}-C", lines, branch_code, request.paid_at or unit.now):
         tell_insurer_now(unit, f"{unit.txn_no}-C")
 
 
@@ -217,7 +217,7 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
         insurer=insurance.insurer_of(unit, request.visit),
     )
     guard_once(unit, requisition.requisition_no, requisition.branch_code, key, lines)
-    _plan_insurance(unit, request, lines, requisition.branch_code, at)
+    insurance.plan_requisition(unit, request, key, lines, requisition.branch_code, at)
     message = ChargeItemRequest(
         header=_header(unit, requisition),
         charge_no=number,
@@ -244,26 +244,6 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
         ),
     )
     return Booking(key, "ChargeItem", message, requisition.visit_no)
-
-
-def _plan_insurance(
-    unit: Unit, request: SubmitRequisitionRequest, lines: list[dict[str, Any]], branch_code: str, at: datetime
-) -> bool:
-    """Plan what the insurance platform is told of a requisition's charge; False when nobody has to be told."""
-    insurer = insurance.insurer_of(unit, request.visit)
-    if insurer is not None:
-        insurance.plan(
-            unit,
-            insurer,
-            f"{unit.txn_no}-C",
-            request.visit,
-            lines,
-            branch_code=branch_code,
-            patient_id=request.patient.patient_id,
-            perform_dept_code=request.perform_dept_code,
-            occurred_at=at,
-        )
-    return insurer is not None
 
 
 def reverse_charges(
