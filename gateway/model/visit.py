@@ -63,6 +63,7 @@ class VisitEventRecord(Base):
     patient_id: Mapped[str]
     previous_patient_id: Mapped[str | None]
     occurred_at: Mapped[datetime]
+    """By HIS's clock, but never later than the gateway's when it came: the journal has it as told."""
     content_hash: Mapped[str]
     txn_no: Mapped[str]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -9,9 +10,10 @@ from sqlalchemy import select
 from gateway.errors import NotAllowed, VisitAmbiguous, VisitEventIllegal, VisitEventInvalid
 from gateway.messages.visit_event import ReportVisitEventRequest, ReportVisitEventResponseType
 from gateway.model.client import SpecialRight
-from gateway.model.exam_state import ENDED, REFUND_CLOSED
-from gateway.model.requisition import Requisition, RequisitionItem
+from gateway.model.exam_state import ALIVE
+from gateway.model.requisition import Requisition
 from gateway.model.visit import VISIT_TRANSITIONS, PatientMerge, Visit, VisitEventRecord
+from gateway.operations.cancelling import cancel_with_visit
 from gateway.operations.critical_loop import reroute_open_values
 from gateway.operations.insurance import settled_by_his
 from gateway.operations.ledger import content_hash
@@ -23,6 +25,9 @@ OPERATION = "ReportVisitEvent"
 ABOUT_PATIENTS = frozenset({VisitEvent.MERGE, VisitEvent.SPLIT, VisitEvent.IDENTIFY})
 PLACING = frozenset({VisitEvent.ADMIT, VisitEvent.TRANSFER})
 LEAVING = frozenset({VisitEvent.DISCHARGE, VisitEvent.CANCEL_VISIT})
+ENDING = LEAVING | {VisitEvent.SETTLE}
+OPEN = frozenset(ALIVE) - {StatusCode.REPORTED}
+"""States of items that somebody still has to work on."""
 OUTDATED = "事件早于已知状态，仅记录 (older than what is known, recorded only)"
 
 
@@ -37,7 +42,7 @@ def report_visit_event(request: ReportVisitEventRequest, unit: Unit) -> ReportVi
     digest = content_hash(unit, request)
     if _is_repetition(request, unit, digest):
         return _answer(request, unit, visit, duplicate=True)
-    warning = _patients(request, unit, visit) if request.event in ABOUT_PATIENTS else _move(request, unit, visit)
+    warning = _patients(request, unit) if request.event in ABOUT_PATIENTS else _move(request, unit, visit)
     unit.add(
         VisitEventRecord,
         hospital_code=unit.hospital_code,
@@ -48,7 +53,7 @@ def report_visit_event(request: ReportVisitEventRequest, unit: Unit) -> ReportVi
         visit_no=request.visit.visit_no,
         patient_id=request.patient.patient_id,
         previous_patient_id=request.previous_patient_id,
-        occurred_at=request.occurred_at,
+        occurred_at=min(request.occurred_at, unit.now),
         content_hash=digest,
         txn_no=unit.txn_no,
     )
@@ -112,8 +117,8 @@ def _move(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> str | N
     target = targets.get(state)
     if target is None and state not in targets.values():
         raise VisitEventIllegal(f"就诊状态为 {state}。", f"The visit is {state}.", visit_state=state)
-    open_items = _items_of(request, unit, visit) if request.event in LEAVING else []
-    if request.event is VisitEvent.CANCEL_VISIT and set(open_items) & REFUND_CLOSED:
+    ordered = _ordered_in(request, unit, visit) if request.event in ENDING else []
+    if request.event is VisitEvent.CANCEL_VISIT and not all(requisition.refund_allowed for requisition in ordered):
         raise VisitEventIllegal(
             "就诊有已登记的申请单，不能取消。", "Requisitions of the visit are registered.", visit_state=state
         )
@@ -128,26 +133,31 @@ def _move(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> str | N
     unit.session.add(visit)
     if request.event in PLACING | LEAVING:
         reroute_open_values(unit, visit)
-    waiting = [item for item in open_items if item not in ENDED and item is not StatusCode.REPORTED]
-    return f"还有 {len(waiting)} 个未完成的申请项目 (items still open)" if waiting else None
+    if request.event is VisitEvent.CANCEL_VISIT:
+        return _told(cancel_with_visit(unit, ordered), "个申请单已随就诊取消 (requisitions cancelled with the visit)")
+    waiting = [item for requisition in ordered for item in requisition.items if item.state in OPEN]
+    return _told(len(waiting), "个未完成的申请项目 (items still open)")
 
 
-def _items_of(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> list[StatusCode]:
-    """The states of all items ordered in the visit, which cannot change until this event is decided."""
-    query = select(Requisition.key).where(
+def _ordered_in(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> Sequence[Requisition]:
+    """All that was ordered in the visit and cannot change until this event is decided."""
+    query = select(Requisition).where(
         Requisition.hospital_code == unit.hospital_code, Requisition.visit_no == request.visit.visit_no
     )
     if visit.branch_code:
         query = query.where(Requisition.branch_code == visit.branch_code)
-    keys = unit.session.scalars(query.order_by(Requisition.key).with_for_update()).all()
-    items = select(RequisitionItem.status_code).where(RequisitionItem.requisition_key.in_(keys))
-    return [StatusCode(code) for code in unit.session.scalars(items)]
+    query = query.order_by(Requisition.key).with_for_update()
+    return unit.session.scalars(query, execution_options={"populate_existing": True}).all()
+
+
+def _told(count: int, what: str) -> str | None:
+    return f"{count} {what}" if count else None
 
 
 # --- what happens to patients -----------------------------------------------------------------------------------------
 
 
-def _patients(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> str | None:
+def _patients(request: ReportVisitEventRequest, unit: Unit) -> str | None:
     """Two ids are one patient, or are two again; what was stored under an id keeps it and is found by both."""
     previous, present = request.previous_patient_id or "", request.patient.patient_id
     if _is_outdated(request, unit, {previous, present}):
@@ -156,8 +166,6 @@ def _patients(request: ReportVisitEventRequest, unit: Unit, visit: Visit) -> str
         _split(unit, previous, present)
     else:
         _merge(request, unit, previous, present)
-    if visit.changed_at is not None:
-        visit.patient_id = present
     return None
 
 
@@ -181,7 +189,7 @@ def _merge(request: ReportVisitEventRequest, unit: Unit, former: str, surviving:
     if known is None:
         known = PatientMerge(hospital_code=unit.hospital_code, former_patient_id=former)
         unit.session.add(known)
-    known.patient_id, known.merged_at = surviving, request.occurred_at
+    known.patient_id, known.merged_at = surviving, min(request.occurred_at, unit.now)
 
 
 def _split(unit: Unit, previous: str, present: str) -> None:

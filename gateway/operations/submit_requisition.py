@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.errors import (
@@ -22,13 +21,13 @@ from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest, SubmitRequisitionResponseType
 from gateway.model.client import SpecialRight
 from gateway.model.requisition import Requisition, RequisitionItem
+from gateway.operations.cancelling import OPERATION, close, performing, withdraw
 from gateway.operations.dispatch import PartnerAnswer
-from gateway.operations.ledger import charge_at_release, charge_point, charged_already, reverse_charges
+from gateway.operations.ledger import charge_at_release, charge_point, charged_already
 from gateway.operations.lookups import find_requisition, first_look, merged_into, relock, requisition_arrival, submitted
 from gateway.operations.unit import Unit
-from gateway.terms import ChargePoint, GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, VisitType
+from gateway.terms import GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, VisitType
 
-OPERATION = "SubmitRequisition"
 _NOT_CONTENT = re.compile(
     r"<Header>.*?</Header>|<(?P<name>Action|ReleaseEvent|PaidAt|ReceiptNo|CancelReason)>[^<]*</(?P=name)>", re.DOTALL
 )
@@ -120,7 +119,7 @@ def _store(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionRe
     forwarded = False
     if released:
         charge_at_release(unit, request, unit.txn_no, unit.branch_code, point or "", is_new=True)
-        forwarded = unit.send(_performing(unit, request), OPERATION, request, request.requisition_no)
+        forwarded = unit.send(performing(unit, request), OPERATION, request, request.requisition_no)
     return SubmitRequisitionResponseType(
         result=unit.accepted(forwarded=False if forwarded else None),
         requisition_no=request.requisition_no,
@@ -153,10 +152,10 @@ def _agree(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) ->
         raise RequisitionLocked(
             "项目已计费，请先退费再修改项目。", "Items are charged: refund them before changing items."
         )
-    partners = _performing(unit, request)
+    partners = performing(unit, request)
     if not partners:
         return known
-    if _withdraw(unit, known, partners):
+    if withdraw(unit, known, partners):
         unit.send(partners, OPERATION, replace(request, action=RequisitionAction.NEW), known.requisition_no)
         return known
     _need_yes(unit.ask(partners[0], OPERATION, request, known.requisition_no, keep=False))
@@ -190,7 +189,7 @@ def _release(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) 
             item.status_code = StatusCode.RELEASED
     charge_at_release(unit, request, known.key, known.branch_code, known.charge_point)
     new = replace(request, action=RequisitionAction.NEW)
-    unit.send(_performing(unit, request), OPERATION, new, known.requisition_no)
+    unit.send(performing(unit, request), OPERATION, new, known.requisition_no)
     return _answer(unit, known)
 
 
@@ -205,15 +204,11 @@ def _cancel(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionR
         raise RequisitionCancelled()
     if not known.refund_allowed:
         raise RequisitionLocked()
-    partners = _performing(unit, submitted(unit, known))
-    if known.is_released and partners and not _withdraw(unit, known, partners):
+    partners = performing(unit, submitted(unit, known))
+    if known.is_released and partners and not withdraw(unit, known, partners):
         _need_yes(unit.ask(partners[0], OPERATION, request, known.requisition_no, keep=False))
         known = _still_open(unit, known)
-    seqs = frozenset(item.item_seq for item in known.items)
-    reverse_charges(unit, known, ChargePoint.NURSE_SEND, seqs, by_his=True)
-    known.gateway_status = GatewayStatus.CANCELLED
-    for item in known.items:
-        item.status_code = StatusCode.CANCELLED
+    close(unit, known, RequisitionAction.CANCEL, request.cancel_reason)
     return _answer(unit, known)
 
 
@@ -246,20 +241,6 @@ def _remember_cancellation(
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 
-def _withdraw(unit: Unit, known: Requisition, partners: Sequence[str]) -> bool:
-    """True when the department has not seen the requisition yet and will not."""
-    return all(
-        unit.dispatch.withdraw(
-            unit.session,
-            hospital_code=known.hospital_code,
-            branch_code=known.branch_code,
-            partner=partner,
-            key=known.requisition_no,
-        )
-        for partner in partners
-    )
-
-
 def _need_yes(answer: PartnerAnswer) -> None:
     """Without a clear yes of the performing department nothing changes."""
     if not answer.is_yes:
@@ -274,16 +255,6 @@ def _still_open(unit: Unit, known: Requisition) -> Requisition:
     if not found.refund_allowed:
         raise RequisitionLocked()
     return found
-
-
-def _performing(unit: Unit, request: SubmitRequisitionRequest) -> tuple[str, ...]:
-    partners = unit.dispatch.partners_for(
-        OPERATION,
-        hospital_code=unit.hospital_code,
-        requisition_type=request.requisition_type,
-        perform_dept=request.perform_dept_code,
-    )
-    return tuple(p for p in partners if unit.dispatch.client_of(p) != unit.sender_code)
 
 
 def _charge_point(request: SubmitRequisitionRequest, unit: Unit) -> str:

@@ -6,6 +6,7 @@ from gateway.operations.acknowledge_critical_value import (
     acknowledge_critical_value,
     acknowledgement_delivered,
 )
+from gateway.operations.cancelling import cancellation_delivered
 from gateway.operations.charge_item import charge_item
 from gateway.operations.dispatch import OutcomeHook
 from gateway.operations.get_medical_record import get_medical_record
@@ -36,6 +37,7 @@ HANDLERS: dict[str, Handler] = {
 }
 
 HOOKS: dict[str, OutcomeHook] = {
+    "SubmitRequisition": cancellation_delivered,
     "ReportStatus": status_delivered,
     "ChargeItem": settle,
     "RefundItem": settle,

@@ -1,5 +1,8 @@
 """What HIS tells of visits and patients is kept in order, and the other systems hear of it."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
 from building import (
@@ -13,13 +16,27 @@ from building import (
     minutes,
     outpatient_ct,
     patient,
+    refund,
+    refund_line,
     status,
     visit,
     visit_event,
 )
+from gateway.config import ChargePointRule, Rules
 from gateway.errors import NotAllowed
+from gateway.model.money import MoneyTransaction
+from gateway.model.requisition import Requisition, RequisitionItem, StatusRecord
 from gateway.model.visit import PatientMerge, Visit, VisitEventRecord
-from gateway.terms import VisitEvent, VisitState, VisitType
+from gateway.terms import (
+    Initiator,
+    RequisitionAction,
+    StatusEvent,
+    TransactionState,
+    VisitEvent,
+    VisitState,
+    VisitType,
+)
+from hospital import no, yes
 
 
 def code_of(response):
@@ -179,18 +196,128 @@ def test_a_visit_with_a_registered_exam_cannot_be_cancelled(hospital):
     assert tell(hospital, VisitEvent.CANCEL_VISIT) == ["VIS-409"]
 
 
-def test_a_visit_whose_exams_wait_can_be_cancelled_and_his_hears_of_them(hospital):
-    hospital.send(outpatient_ct())
-    answer = hospital.send(visit_event(VisitEvent.CANCEL_VISIT, visit=visit("OP1", visit_type=VisitType.OUTPATIENT)))
+def cancel_visit(hospital, visit_no="V1", **changes):
+    return hospital.send(visit_event(VisitEvent.CANCEL_VISIT, visit=visit(visit_no, **changes)))
+
+
+def states(hospital):
+    return {(row.requisition_key, row.item_seq): row.status_code for row in hospital.rows(RequisitionItem)}
+
+
+def cancels(hospital):
+    forwards = hospital.dispatch.forwards("pacs", "SubmitRequisition")
+    return [f.request.requisition_no for f in forwards if f.request.action is RequisitionAction.CANCEL]
+
+
+def test_a_visit_cancelled_takes_the_exams_that_wait_with_it(hospital):
+    hospital.send(ct_requisition("R1", release_event=None))
+    hospital.send(ct_requisition("R2", items=2))
+    hospital.send(ct_requisition("R3"))
+    hospital.send(status("R3", StatusEvent.BOOK))
+    answer = cancel_visit(hospital)
     assert (code_of(answer), answer.visit_state) == ("0", VisitState.CANCELLED)
-    assert "1 个未完成" in answer.result.warning
+    assert "3 个申请单已随就诊取消" in answer.result.warning
+    assert set(states(hospital).values()) == {"90"}
+    assert {row.gateway_status for row in hospital.rows(Requisition)} == {"CANCELLED"}
+    records = hospital.rows(StatusRecord, event="CANCEL_VISIT")
+    assert sorted((r.from_status, r.to_status, r.reason) for r in records) == [
+        (before, "90", "就诊已取消") for before in ("00", "10", "10", "20")
+    ]
 
 
-def test_a_discharge_with_open_exams_is_warned_of(hospital):
+def test_a_department_that_has_the_exam_is_told_in_its_order(hospital):
+    hospital.send(ct_requisition("R1"))
+    hospital.dispatch.deliver()
+    cancel_visit(hospital)
+    told = hospital.dispatch.forwards("pacs", "SubmitRequisition")
+    assert [(f.key, f.request.action) for f in told] == [("R1", "NEW"), ("R1", "CANCEL")]
+    assert told[-1].request.cancel_reason == "就诊已取消"
+
+
+def test_a_department_that_never_got_the_exam_hears_nothing_of_it(hospital):
+    hospital.send(ct_requisition("R1"))
+    hospital.send(ct_requisition("R2", release_event=None))
+    cancel_visit(hospital)
+    assert cancels(hospital) == []
+    assert hospital.dispatch.states("pacs")[0] == "DISCARDED"
+
+
+def test_the_duty_office_hears_of_a_department_that_will_not_cancel(hospital):
+    hospital.send(ct_requisition("R1"))
+    hospital.dispatch.deliver()
+    cancel_visit(hospital)
+    hospital.dispatch.script("pacs", "SubmitRequisition", no("REQ-423"))
+    hospital.dispatch.deliver()
+    assert hospital.alerts() == ["CANCEL_REFUSED"]
+
+
+@pytest.mark.parametrize("answer", [yes(), no("REQ-404"), no("REQ-410")])
+def test_a_department_that_has_nothing_to_cancel_alarms_nobody(hospital, answer):
+    hospital.send(ct_requisition("R1"))
+    hospital.dispatch.deliver()
+    cancel_visit(hospital)
+    hospital.dispatch.script("pacs", "SubmitRequisition", answer)
+    hospital.dispatch.deliver()
+    assert hospital.alerts() == []
+
+
+def test_what_the_nurse_sent_is_taken_off_the_visit_that_was_cancelled(hospital):
+    rule = ChargePointRule(charge_point="NURSE_SEND")
+    hospital.choose(rules=Rules(charge_points=(rule,)))
+    hospital.send(ct_requisition())
+    cancel_visit(hospital)
+    reversal = hospital.row(MoneyTransaction, kind="REVERSAL")
+    assert (reversal.standing, reversal.lines[0].amount) == (TransactionState.CONFIRMED, Decimal(400))
+
+
+def test_what_was_paid_stays_in_the_books_until_the_cashier_refunds_it(hospital):
+    hospital.send(outpatient_ct())
+    cancel_visit(hospital, "OP1", visit_type=VisitType.OUTPATIENT)
+    (paid,) = hospital.rows(MoneyTransaction)
+    line = refund_line(code="210300001", amount="400.00")
+    back = refund(None, None, header=header("HIS"), initiator=Initiator.CASHIER, requisition_no="R1", lines=(line,))
+    assert (paid.kind, code_of(hospital.send(replace(back, refund_no="TF1")))) == ("CHARGE", "0")
+
+
+def test_exams_of_another_visit_or_branch_stay(hospital):
+    hospital.send(at_branch(visit_event(), "01"))
+    hospital.send(at_branch(ct_requisition("R1"), "01"))
+    hospital.send(at_branch(ct_requisition("R2"), "02"))
+    hospital.send(at_branch(ct_requisition("R3", visit=visit("V2")), "01"))
+    hospital.send(at_branch(visit_event(VisitEvent.CANCEL_VISIT), "01"))
+    found = {row.requisition_no: row.gateway_status for row in hospital.rows(Requisition)}
+    assert found == {"R1": "CANCELLED", "R2": "RELEASED", "R3": "RELEASED"}
+
+
+def test_what_the_department_rejected_stays_rejected(hospital):
     hospital.send(ct_requisition(items=2))
-    answer = hospital.send(visit_event(VisitEvent.DISCHARGE))
-    assert (code_of(answer), answer.visit_state) == ("0", VisitState.DISCHARGED)
+    hospital.send(status(event=StatusEvent.REJECT, seqs=(2,)))
+    cancel_visit(hospital)
+    assert [item.status_code for item in hospital.rows(RequisitionItem)] == ["90", "91"]
+
+
+def test_a_registration_that_comes_after_the_visit_was_cancelled_alarms(hospital):
+    hospital.send(ct_requisition())
+    cancel_visit(hospital)
+    assert code_of(hospital.send(status())) == "STA-410"
+    assert hospital.alerts() == ["STATUS_AFTER_CANCEL"]
+
+
+def test_registration_and_cancelled_visit_at_once_let_one_win(hospital):
+    hospital.send(ct_requisition())
+    answers = hospital.send_at_once(visit_event(VisitEvent.CANCEL_VISIT), status())
+    codes = [code_of(answer) for answer in answers]
+    assert codes in (["0", "STA-410"], ["VIS-409", "0"])
+    assert hospital.row(RequisitionItem).status_code == {"0": "90", "VIS-409": "30"}[codes[0]]
+
+
+@pytest.mark.parametrize("event", [VisitEvent.DISCHARGE, VisitEvent.SETTLE])
+def test_a_discharge_or_settlement_with_open_exams_is_warned_of(hospital, event):
+    hospital.send(ct_requisition(items=2))
+    answer = hospital.send(visit_event(event))
+    assert code_of(answer) == "0"
     assert "2 个未完成" in answer.result.warning
+    assert set(states(hospital).values()) == {"10"}
 
 
 # --- patients ---------------------------------------------------------------------------------------------------------
@@ -208,7 +335,14 @@ def test_the_former_id_is_known_as_the_surviving_one(hospital, event):
     hospital.send(visit_event(patient=patient("P1")))
     hospital.send(merge("P1", "P2", event=event))
     assert merges(hospital) == {"P1": "P2"}
-    assert hospital.row(Visit).patient_id == "P2"
+
+
+@pytest.mark.parametrize("event", [VisitEvent.MERGE, VisitEvent.IDENTIFY])
+def test_a_word_about_patients_leaves_the_visit_it_names_as_it_is(hospital, event):
+    hospital.send(visit_event(patient=patient("P1")))
+    hospital.send(merge("P1", "P2", event=event, visit=visit("V2")))
+    hospital.send(merge("P1", "P2", event=VisitEvent.SPLIT, occurred_at=TEN + minutes(1)))
+    assert [(row.visit_no, row.patient_id, row.state) for row in hospital.rows(Visit)] == [("V1", "P1", "OPEN")]
 
 
 def test_a_merge_leaves_the_state_of_the_visit_alone(hospital):
@@ -255,6 +389,7 @@ def test_a_circle_of_merges_is_opened_where_the_newest_begins(hospital):
 
 
 def test_a_merge_older_than_its_split_changes_nothing(hospital):
+    hospital.clock.now = TEN + minutes(5)
     hospital.send(merge("P1", "P2"))
     hospital.send(merge("P1", "P2", event=VisitEvent.SPLIT, occurred_at=TEN + minutes(5)))
     answer = hospital.send(merge("P1", "P2", occurred_at=TEN + minutes(1)))

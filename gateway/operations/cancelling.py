@@ -1,0 +1,110 @@
+"""Cancels requisitions, by word of HIS: one at a time, or all that wait when their visit is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.messages.requisition import SubmitRequisitionRequest
+from gateway.model.exam_state import ENDED
+from gateway.model.journal import Alert
+from gateway.model.requisition import Requisition, StatusRecord
+from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
+from gateway.operations.ledger import reverse_charges
+from gateway.operations.lookups import submitted
+from gateway.operations.unit import Unit
+from gateway.terms import ChargePoint, GatewayStatus, RequisitionAction, StatusCode, VisitEvent
+
+OPERATION = "SubmitRequisition"
+NOTHING_TO_CANCEL = frozenset({"404", "410"})
+"""Answers to a CANCEL by which the department does not have the requisition, or has cancelled it already."""
+VISIT_CANCELLED = "就诊已取消"
+
+
+def performing(unit: Unit, request: SubmitRequisitionRequest) -> tuple[str, ...]:
+    """The partners that perform this requisition, never the one that speaks."""
+    partners = unit.dispatch.partners_for(
+        OPERATION,
+        hospital_code=unit.hospital_code,
+        requisition_type=request.requisition_type,
+        perform_dept=request.perform_dept_code,
+    )
+    return tuple(p for p in partners if unit.dispatch.client_of(p) != unit.sender_code)
+
+
+def withdraw(unit: Unit, known: Requisition, partners: Sequence[str]) -> bool:
+    """True when the department has not seen the requisition yet and will not."""
+    return all(
+        unit.dispatch.withdraw(
+            unit.session,
+            hospital_code=known.hospital_code,
+            branch_code=known.branch_code,
+            partner=partner,
+            key=known.requisition_no,
+        )
+        for partner in partners
+    )
+
+
+def close(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent, reason: str | None) -> None:
+    """Move what has not ended to CANCELLED, and take back what the nurse's sending charged.
+
+    What was paid at the cashier stays in the books until HIS refunds it.
+    """
+    living = [item for item in known.items if item.state not in ENDED]
+    seqs = frozenset(item.item_seq for item in known.items)
+    reverse_charges(unit, known, ChargePoint.NURSE_SEND, seqs, by_his=True)
+    known.gateway_status = GatewayStatus.CANCELLED
+    for item in living:
+        unit.add(
+            StatusRecord,
+            requisition_key=known.key,
+            item_seq=item.item_seq,
+            event=event,
+            from_status=item.status_code,
+            to_status=StatusCode.CANCELLED,
+            applied=True,
+            inferred=False,
+            occurred_at=unit.now,
+            sender_code=unit.sender_code,
+            txn_no=unit.txn_no,
+            reason=reason,
+        )
+        item.status_code = StatusCode.CANCELLED
+
+
+def cancel_with_visit(unit: Unit, requisitions: Iterable[Requisition]) -> int:
+    """Cancel those that still wait, their rows locked and none of them registered; returns how many.
+
+    The department is told in the order of each requisition, unless it never got it.
+    """
+    waiting = [known for known in requisitions if any(item.state not in ENDED for item in known.items)]
+    for known in waiting:
+        message = submitted(unit, known)
+        partners = performing(unit, message) if known.is_released else ()
+        if partners and not withdraw(unit, known, partners):
+            message = replace(message, action=RequisitionAction.CANCEL, cancel_reason=VISIT_CANCELLED)
+            unit.send(partners, OPERATION, message, known.requisition_no)
+        close(unit, known, VisitEvent.CANCEL_VISIT, VISIT_CANCELLED)
+    return len(waiting)
+
+
+def cancellation_delivered(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
+    """Somebody must call a department that does not accept the cancellation of what is cancelled already."""
+    if forward.request.action is not RequisitionAction.CANCEL or answer.outcome is not Outcome.ANSWERED:
+        return
+    if answer.is_yes or answer.response.result.retryable or answer.code.rpartition("-")[2] in NOTHING_TO_CANCEL:
+        return
+    origin = forward.origin
+    cancelled = select(Requisition.key).where(
+        Requisition.hospital_code == origin.hospital_code,
+        Requisition.requisition_no == forward.request.requisition_no,
+        Requisition.gateway_status == GatewayStatus.CANCELLED,
+    )
+    if session.scalars(cancelled.limit(1)).first() is not None:
+        subject = f"requisition {forward.request.requisition_no}"
+        at = answer.response.result.processed_at
+        session.add(Alert(raised_at=at, kind="CANCEL_REFUSED", subject=subject, txn_no=origin.txn_no))
