@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gateway.demo.books import books_compared
+from gateway.demo.insured import reversed_before_refund
 from gateway.demo.messages import (
     CT_DEPT,
     CT_PRICE,
@@ -229,5 +230,10 @@ STORIES = (
         critical_values,
     ),
     Story("Records of this visit and of all visits", "病历调阅：本次与全部就诊，按权限", medical_records),
+    Story(
+        "An insured settlement is reversed before its refund",
+        "医保：结算后退费，先撤销结算，再退费并撤销明细",
+        reversed_before_refund,
+    ),
     Story("The books are compared", "对账：HIS 账目有差异，逐笔查出并给出处理建议", books_compared),
 )

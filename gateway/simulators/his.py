@@ -140,7 +140,7 @@ class SimulatedHis(ClinicalSystem):
         return charge.get("perform_dept_code") if charge is not None else None
 
     def act(self, action: str, number: str, amount: str = "") -> None:
-        """`lose`, `void`, `change` or `invent` a booking, as happens in books."""
+        """`lose`, `void`, `change`, `invent` or `refund` a booking, as happens in books."""
         if not his_books.act(self.memory, action, number, amount):
             super().act(action, number, amount)
 

@@ -36,8 +36,11 @@ def listed(memory: Memory, request: QueryTransactionRequest, result: Result) -> 
 
 
 def act(memory: Memory, action: str, number: str, amount: str) -> bool:
-    """`lose`, `void` or `change` a booking, or `invent` one of the system and department of the last; False if none of
-    these. Raises LookupError."""
+    """`lose`, `void` or `change` a booking, `invent` one of the system and department of the last, or `refund` the last
+    at HIS's own cash desk; False if none of these. Raises LookupError."""
+    if action == "refund":
+        _refund(memory, number, amount)
+        return True
     if action == "invent":
         kind, model = "charges", memory.all("charges")[-1:]
         if not model:
@@ -61,6 +64,28 @@ def act(memory: Memory, action: str, number: str, amount: str) -> bool:
                 memory.remember(kind, key, **{**record, **({"void": True} if action == "void" else {"amount": amount})})
                 return True
     raise LookupError(f"{number} is not in the books of HIS.")
+
+
+def _refund(memory: Memory, number: str, amount: str) -> None:
+    """HIS's cashier gives money of the last charge back, before anybody else is told."""
+    charges = memory.all("charges")
+    if not charges:
+        raise LookupError("There is no charge yet that could be given back.")
+    charge = charges[-1]
+    same = {name: charge.get(name) for name in ("requisition_no", "visit_no", "branch_code", "perform_dept_code")}
+    memory.remember(
+        "refunds",
+        ("-", "HIS", number),
+        refund_no=number,
+        sender="HIS",
+        his_refund_no=memory.next_number("refunds", "HT"),
+        original_charge_no=charge["charge_no"],
+        source_system=charge["sender"],
+        lines=[],
+        amount=amount,
+        booked_at=datetime.now().astimezone().isoformat(timespec="milliseconds"),
+        **same,
+    )
 
 
 def _fitting(memory: Memory, request: QueryTransactionRequest) -> Iterable[Record]:

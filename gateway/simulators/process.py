@@ -114,7 +114,7 @@ class SimulatorProcess:
         self._ask("/control", {"act": "register", "number": requisition_no})
 
     def books(self, action: str, number: str, amount: str = "") -> None:
-        """The staff of HIS do something to its books: lose, change, void or invent a booking (`his.py`)."""
+        """The staff of HIS do something to its books: lose, change, void, invent or refund a booking (`his.py`)."""
         self._ask("/control", {"act": action, "number": number, "amount": amount})
 
     def requests(self, operation: str | None = None, **numbers: Any) -> list[dict[str, Any]]:

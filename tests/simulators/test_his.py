@@ -100,3 +100,15 @@ def test_what_is_no_message_is_answered_with_a_fault_and_logged(start: Start) ->
     answer = requests.post(his.url, b"<a/>", headers={"Content-Type": "text/xml"}, timeout=5)
     assert (answer.status_code, b"<faultcode>s:Client" in answer.content) == (500, True)
     assert [json.loads(line)["result_code"] for line in his.log.read_text().splitlines()] == ["SYS-400"]
+
+
+def test_its_own_cash_desk_gives_the_last_charge_back(start: Start, caller: Call) -> None:
+    his = start("his")
+    with pytest.raises(SimulatorFailed, match="no charge yet"):
+        his.books("refund", "TF1", "1.00")
+    caller(his).send("ChargeItem")
+    his.books("refund", "TF1", "126.80")
+    (refund,) = his.state()["refunds"]
+    charge = his.state()["charges"][0]
+    assert (refund["refund_no"], refund["sender"], refund["amount"]) == ("TF1", "HIS", "126.80")
+    assert (refund["original_charge_no"], refund["visit_no"]) == (charge["charge_no"], charge["visit_no"])
