@@ -7,13 +7,13 @@ system; one that HIS has to book is PROPOSED, and only HIS's answer, or a query,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
 from gateway.config import Rules
@@ -21,12 +21,25 @@ from gateway.messages.charge import ChargeItemRequest, ChargeLine, RefundItemReq
 from gateway.messages.common import Header
 from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest
-from gateway.model.money import STANDING, ChargeOnce, MoneyKind, MoneyLine, MoneyTransaction, rounded
+from gateway.model.money import (
+    FINAL,
+    MONEY_TRANSITIONS,
+    STANDING,
+    ChargeOnce,
+    LedgerEntry,
+    MoneyKind,
+    MoneyLine,
+    MoneyState,
+    MoneyTransaction,
+    entries_of,
+    rounded,
+)
 from gateway.model.requisition import Requisition
 from gateway.operations import insurance
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
+from gateway.store import Row, insert_rows
 from gateway.terms import ChargePoint, Initiator, RefundReason, ReleaseEvent, TransactionState, VisitType
 
 NO_CHARGE_POINT = "NONE"
@@ -98,13 +111,12 @@ def add_transaction(
     branch_code: str | None = None,
     **values: Any,
 ) -> None:
-    """Write a transaction with its lines, in the round trip of the message."""
+    """Write a transaction with its lines, state and entries, in the round trip of the message."""
     unit.add(
         MoneyTransaction,
         key=key,
         txn_no=unit.txn_no,
         kind=kind,
-        state=state,
         hospital_code=unit.hospital_code,
         branch_code=unit.branch_code if branch_code is None else branch_code,
         sender_code=unit.sender_code,
@@ -117,11 +129,16 @@ def add_transaction(
         content_hash=content_hash,
         occurred_at=occurred_at,
         created_at=unit.now,
-        settled_at=unit.now if state is TransactionState.CONFIRMED else None,
         **values,
     )
+    unit.add(MoneyState, transaction_key=key, seq=1, state=state, at=unit.now)
     for line in lines:
         unit.add(MoneyLine, transaction_key=key, **line)
+    if state is TransactionState.CONFIRMED:
+        branch = unit.branch_code if branch_code is None else branch_code
+        amounts = [(line["line_no"], line["amount"]) for line in lines]
+        for entry in entries_of(kind, unit.hospital_code, branch, visit_no, values.get("perform_dept_code"), amounts):
+            unit.add(LedgerEntry, transaction_key=key, at=unit.now, **entry)
 
 
 def guard_once(unit: Unit, requisition_no: str, branch_code: str, key: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -281,9 +298,14 @@ class Remaining:
 def remaining(
     session: Session, charge: MoneyTransaction, states: Iterable[TransactionState] = STANDING
 ) -> list[Remaining]:
-    """Of every line of a charge, what has not gone back and is not on its way back."""
+    """Of every line of a charge, what has not gone back and is not on its way back; a correction changes the amount."""
+    is_back = MoneyTransaction.kind != MoneyKind.ADJUST
     rows = session.execute(
-        select(MoneyLine.original_line_no, func.sum(MoneyLine.quantity), func.sum(MoneyLine.amount))
+        select(
+            MoneyLine.original_line_no,
+            func.coalesce(func.sum(MoneyLine.quantity).filter(is_back), 0),
+            func.sum(case((is_back, MoneyLine.amount), else_=-MoneyLine.amount)),
+        )
         .join(MoneyTransaction, MoneyTransaction.key == MoneyLine.transaction_key)
         .where(MoneyLine.original_key == charge.key, MoneyTransaction.state.in_(states))
         .group_by(MoneyLine.original_line_no)
@@ -320,19 +342,69 @@ def settle(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: 
     """What HIS's answer to a ChargeItem or RefundItem means; runs in the transaction that stores the answer."""
     is_charge = forward.operation == "ChargeItem"
     number = forward.request.charge_no if is_charge else forward.request.refund_no
+    kinds = (MoneyKind.CHARGE,) if is_charge else (MoneyKind.REFUND, MoneyKind.REVERSAL)
     found = session.scalars(
-        select(MoneyTransaction)
-        .where(
+        select(MoneyTransaction.key).where(
             MoneyTransaction.hospital_code == forward.origin.hospital_code,
             MoneyTransaction.number == number,
             MoneyTransaction.sender_code == forward.origin.sender_code,
-            MoneyTransaction.kind.in_((MoneyKind.CHARGE,) if is_charge else (MoneyKind.REFUND, MoneyKind.REVERSAL)),
+            MoneyTransaction.kind.in_(kinds),
         )
-        .with_for_update()
     ).one_or_none()
-    if found is None or found.standing in (TransactionState.CONFIRMED, TransactionState.REJECTED):
+    if found is None:
         return
-    apply_answer(session, found, answer, dispatch)
+    transaction = locked(session, found)
+    if transaction.standing not in FINAL:
+        apply_answer(session, transaction, answer, dispatch)
+
+
+def locked(session: Session, key: str) -> MoneyTransaction:
+    """A transaction whose state nobody else changes until this database transaction ends.
+
+    Its row never changes, so what is read with the lock may be older than the lock: the state is read behind it.
+    """
+    session.execute(select(MoneyTransaction.key).where(MoneyTransaction.key == key).with_for_update())
+    query = select(MoneyTransaction).where(MoneyTransaction.key == key)
+    return session.scalars(query, execution_options={"populate_existing": True}).one()
+
+
+def move_on(
+    session: Session,
+    transaction: MoneyTransaction,
+    state: TransactionState,
+    at: datetime,
+    *,
+    his_no: str | None = None,
+    code: str | None = None,
+    text: str | None = None,
+    prices: Mapping[int, Decimal] | None = None,
+) -> None:
+    """Put a state behind the last one of a locked transaction; booked, its lines are entered in the ledger.
+
+    `prices` are the amounts HIS gave to lines that came without one. The same state again changes nothing.
+    Raises ValueError for a state that may not follow.
+    """
+    if transaction.standing is state:
+        return
+    if state not in MONEY_TRANSITIONS[transaction.standing]:
+        raise ValueError(f"{transaction.standing} is not followed by {state}")
+    session.flush()
+    seq = select(func.max(MoneyState.seq)).where(MoneyState.transaction_key == transaction.key)
+    values = {"state": state, "at": at, "his_no": his_no or transaction.his_no, "code": code, "text": text}
+    rows: list[Row] = [
+        (MoneyState, {"transaction_key": transaction.key, "seq": session.scalars(seq).one() + 1, **values})
+    ]
+    if state is TransactionState.CONFIRMED:
+        known = prices or {}
+        amounts = [
+            (line.line_no, known.get(line.line_no) if line.amount is None else line.amount)
+            for line in transaction.lines
+        ]
+        place = (transaction.hospital_code, transaction.branch_code, transaction.visit_no)
+        entries = entries_of(transaction.kind, *place, transaction.perform_dept_code, amounts)
+        rows += [(LedgerEntry, {"transaction_key": transaction.key, "at": at, **entry}) for entry in entries]
+    insert_rows(session, rows)
+    session.refresh(transaction)
 
 
 def tell_insurer(session: Session, transaction: MoneyTransaction, dispatch: Dispatch) -> None:
@@ -354,26 +426,24 @@ def tell_insurer_now(unit: Unit, key: str) -> None:
 
 
 def apply_answer(session: Session, transaction: MoneyTransaction, answer: PartnerAnswer, dispatch: Dispatch) -> None:
-    """Move a transaction on by HIS's answer: booked, refused, unknown, or not sent and therefore unchanged."""
+    """Move a locked transaction on by HIS's answer: booked, refused, unknown, or not sent and therefore unchanged."""
     now = datetime.now(UTC)
     if answer.is_yes:
-        transaction.state, transaction.settled_at = TransactionState.CONFIRMED, now
-        transaction.his_no = _his_no(answer.response)
-        _take_prices(transaction, answer.response)
+        his_no, prices = _his_no(answer.response), _prices(answer.response)
+        move_on(session, transaction, TransactionState.CONFIRMED, now, his_no=his_no, prices=prices)
         if transaction.original_key is not None:
-            session.flush()
             free_places(session, session.get_one(MoneyTransaction, transaction.original_key))
         tell_insurer(session, transaction, dispatch)
     elif answer.outcome is Outcome.ANSWERED or answer.outcome is Outcome.FAULT:
         if _may_change(answer):
             return
-        transaction.state, transaction.settled_at = TransactionState.REJECTED, now
-        transaction.refusal_code, transaction.refusal_text = answer.code, answer.text[:500]
+        move_on(session, transaction, TransactionState.REJECTED, now, code=answer.code, text=answer.text[:500])
         session.execute(delete(ChargeOnce).where(ChargeOnce.transaction_key == transaction.key))
     elif answer.outcome is Outcome.UNKNOWN:
-        transaction.state = TransactionState.PENDING_CONFIRM
+        if transaction.standing is not TransactionState.MANUAL:
+            move_on(session, transaction, TransactionState.PENDING_CONFIRM, now)
     elif transaction.standing is TransactionState.SENT:
-        transaction.state = TransactionState.PROPOSED
+        move_on(session, transaction, TransactionState.PROPOSED, now)
 
 
 def _may_change(answer: PartnerAnswer) -> bool:
@@ -392,12 +462,9 @@ def _his_no(response: Any) -> str | None:
     return outcome.his_charge_no if outcome is not None else None
 
 
-def _take_prices(transaction: MoneyTransaction, response: Any) -> None:
-    """An item without a price is booked at the amount HIS answers."""
-    answered = {line.line_no: line.amount for line in getattr(response, "lines", ()) if line.amount is not None}
-    for line in transaction.lines:
-        if line.amount is None and line.line_no in answered:
-            line.amount = answered[line.line_no]
+def _prices(response: Any) -> dict[int, Decimal]:
+    """What HIS booked, by line; an item without a price is booked at that."""
+    return {line.line_no: line.amount for line in getattr(response, "lines", ()) if line.amount is not None}
 
 
 def _one_per_code(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ from gateway.operations.ledger import (
     billing_partner,
     content_hash,
     free_places,
+    locked,
     remaining,
     tell_insurer_now,
 )
@@ -148,7 +149,7 @@ def _has_left(unit: Unit, charge: MoneyTransaction, wanted: set[tuple[int, str]]
 
 def _lock(charge: MoneyTransaction, unit: Unit) -> Requisition | None:
     """Refund and registration race on the requisition's row; charges without one are locked themselves."""
-    unit.session.scalars(select(MoneyTransaction).where(MoneyTransaction.key == charge.key).with_for_update()).one()
+    locked(unit.session, charge.key)
     if charge.requisition_key is None:
         return None
     requisition = relock(unit, unit.session.get_one(Requisition, charge.requisition_key))

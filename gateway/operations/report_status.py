@@ -19,7 +19,7 @@ from gateway.model.exam_state import Verdict, decide
 from gateway.model.money import MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.operations.dispatch import Dispatch, Forward, PartnerAnswer
-from gateway.operations.ledger import Booking, apply_answer, billing_partner
+from gateway.operations.ledger import Booking, apply_answer, billing_partner, locked
 from gateway.operations.lookups import find_requisition, relock, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
 from gateway.operations.unit import Unit
@@ -78,7 +78,8 @@ def status_delivered(session: Session, forward: Forward, answer: PartnerAnswer, 
     outcome = answer.response.charge_result
     if outcome is None:
         return
-    for transaction in _of_message(session, forward.origin.txn_no):
+    for key in _of_message(session, forward.origin.txn_no):
+        transaction = locked(session, key)
         if transaction.standing in (TransactionState.PROPOSED, TransactionState.PENDING_CONFIRM):
             apply_answer(session, transaction, answer, dispatch)
 
@@ -175,8 +176,8 @@ def outcome_of(transaction: MoneyTransaction) -> ChargeOutcome:
     )
 
 
-def _of_message(session: Session, txn_no: str) -> list[MoneyTransaction]:
-    query = select(MoneyTransaction).where(
-        MoneyTransaction.txn_no == txn_no, MoneyTransaction.kind.in_((MoneyKind.CHARGE, MoneyKind.REVERSAL))
-    )
-    return list(session.scalars(query.with_for_update()))
+def _of_message(session: Session, txn_no: str) -> list[str]:
+    """The keys of what a registration charged or reversed."""
+    kinds = (MoneyKind.CHARGE, MoneyKind.REVERSAL)
+    query = select(MoneyTransaction.key).where(MoneyTransaction.txn_no == txn_no, MoneyTransaction.kind.in_(kinds))
+    return list(session.scalars(query.order_by(MoneyTransaction.key)))

@@ -23,8 +23,8 @@ _OF_THE_DAY = """
     WHERE hospital_code = :hospital AND created_at >= :begin AND created_at < :end
     UNION SELECT key FROM money_transaction
     WHERE hospital_code = :hospital AND occurred_at >= :begin AND occurred_at < :end
-    UNION SELECT key FROM money_transaction
-    WHERE hospital_code = :hospital AND settled_at >= :begin AND settled_at < :end
+    UNION SELECT s.transaction_key FROM money_state s JOIN money_transaction t ON t.key = s.transaction_key
+    WHERE t.hospital_code = :hospital AND s.at >= :begin AND s.at < :end
 """
 _NAMED_BY_THEM = """
     SELECT DISTINCT t.key FROM reconcile_theirs r
@@ -34,12 +34,12 @@ _NAMED_BY_THEM = """
 _BOOKINGS = """
 WITH wanted AS MATERIALIZED ({wanted}), amounts AS (
     SELECT w.key, coalesce(sum(l.amount), 0) AS amount
-    FROM wanted w JOIN money_line l ON l.transaction_key = w.key GROUP BY w.key
+    FROM wanted w JOIN money_line_now l ON l.transaction_key = w.key GROUP BY w.key
 ), corrections AS (
     SELECT w.key, sum(l.amount) AS amount
     FROM wanted w
-    JOIN money_transaction c ON c.original_key = w.key AND c.kind = 'ADJUST' AND c.state = 'CONFIRMED'
-    JOIN money_line l ON l.transaction_key = c.key GROUP BY w.key
+    JOIN money_now c ON c.original_key = w.key AND c.kind = 'ADJUST' AND c.state = 'CONFIRMED'
+    JOIN money_line_now l ON l.transaction_key = c.key GROUP BY w.key
 ), told AS (
     SELECT t.key, t.number, t.sender_code, t.branch_code, coalesce(t.perform_dept_code, '') AS dept, t.visit_no,
         coalesce(q.requisition_no, '') AS requisition_no, coalesce(t.his_no, '') AS own_no,
@@ -51,7 +51,7 @@ WITH wanted AS MATERIALIZED ({wanted}), amounts AS (
         CASE WHEN t.state = 'CONFIRMED' THEN 'BOOKED'
              WHEN t.state IN ('REJECTED', 'REVERSED') THEN 'CANCELLED' ELSE 'PENDING' END AS state,
         t.source = 'HIS' AND t.number LIKE 'GW-%' AS by_his
-    FROM wanted w JOIN money_transaction t USING (key)
+    FROM wanted w JOIN money_now t USING (key)
     LEFT JOIN amounts a USING (key) LEFT JOIN corrections c USING (key)
     LEFT JOIN requisition q ON q.key = t.requisition_key
     WHERE t.kind <> 'ADJUST' OR t.original_key IS NULL
@@ -87,15 +87,15 @@ INSERT INTO reconcile_found (kind, identity, direction, dept, branch, sender, nu
 SELECT 'NOT_PERFORMED', concat_ws('|', 'ITEM', r.branch_code, r.requisition_no, i.item_seq), 'CHARGE',
     r.perform_dept_code, r.branch_code, t.sender_code, t.number, r.visit_no, r.requisition_no, i.item_seq, t.key,
     sum(l.amount), 'BOOKED', min(t.occurred_at)
-FROM money_transaction t
+FROM money_now t
 JOIN charge_once c ON c.transaction_key = t.key
-JOIN money_line l ON l.transaction_key = c.transaction_key AND l.line_no = c.line_no
+JOIN money_line_now l ON l.transaction_key = c.transaction_key AND l.line_no = c.line_no
 JOIN requisition r ON r.hospital_code = c.hospital_code AND r.requisition_no = c.requisition_no
     AND r.branch_code = c.branch_code
 JOIN requisition_item i ON i.requisition_key = r.key AND i.item_seq = c.item_seq
 WHERE t.hospital_code = :hospital AND t.occurred_at >= :charged_begin AND t.occurred_at < :charged_end
     AND t.state = 'CONFIRMED' AND i.status_code IN ('00', '10', '20', '90', '91')
-GROUP BY r.key, i.item_seq, t.key
+GROUP BY r.key, i.item_seq, t.key, t.sender_code, t.number
 """
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from gateway.config import Reconciliation, Settings
-from gateway.model.money import ChargeOnce, MoneyKind, MoneyLine, MoneyTransaction
+from gateway.model.money import ChargeOnce, MoneyKind, MoneyLine, MoneyState, MoneyTransaction
 from gateway.model.reconciliation import ReconciliationDifference
 from gateway.model.requisition import Requisition, RequisitionItem, StatusRecord
 from gateway.reconciliation.booking import Counterpart
@@ -79,23 +79,25 @@ class Ledger:
             "source": "GATEWAY",
             "message_id": key,
             "content_hash": "",
-            "his_no": None,
             "occurred_at": when,
             "created_at": when,
-            "settled_at": when if state is TransactionState.CONFIRMED else None,
         }
+        settled = values.pop("settled_at", when)
         row = MoneyTransaction(
-            key=key, kind=kind, state=state, hospital_code=self.hospital, branch_code=branch, sender_code=sender,
+            key=key, kind=kind, hospital_code=self.hospital, branch_code=branch, sender_code=sender,
             number=number, perform_dept_code=dept, **known | values,
         )  # fmt: skip
         line = MoneyLine(
             transaction_key=key, line_no=1, item_seq=1, charge_code="210300002", item_name="CT", quantity=Decimal(1),
-            amount=Decimal(amount),
+            stated_amount=Decimal(amount),
         )  # fmt: skip
+        status = MoneyState(
+            transaction_key=key, seq=1, state=state, at=settled or when, his_no=values.pop("his_no", None)
+        )
         with self.sessions.begin() as session:
             session.add(row)
             session.flush()
-            session.add(line)
+            session.add_all([line, status])
         return key
 
     def refund(self, number: str, amount: str = "100.00", **values: Any) -> str:
