@@ -310,6 +310,6 @@ VIEWS = (
 
 keep_forever(MoneyTransaction, MoneyLine, MoneyState, LedgerEntry)
 for _statement in (BALANCED, BALANCE_TRIGGER):
-    event.listen(LedgerEntry.__table__, "after_create", DDL(_statement))
+    event.listen(LedgerEntry.__table__, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 for _statement in VIEWS:
-    event.listen(Base.metadata, "after_create", DDL(_statement))
+    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
