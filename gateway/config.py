@@ -186,6 +186,8 @@ class Rules(Strict):
 
     unpaid: Literal["hold", "refuse"] = "hold"
     """What becomes of a requisition without ReleaseEvent: kept as HELD, or answered REQ-402."""
+    identity: Literal["warn", "strict"] = "warn"
+    """What becomes of a requisition whose identity card does not fit its patient: a Warning, or REQ-424."""
     charge_points: tuple[ChargePointRule, ...] = ()
     critical: CriticalRules = CriticalRules()
     fallback_receiver: str = "DUTY"

@@ -196,7 +196,7 @@ def _answer(
     forwarded: bool | None = None,
     doubts: list[str] | None = None,
 ) -> PushCriticalValueResponseType:
-    result = unit.accepted(forwarded=forwarded, warning="；".join(doubts)[:500] if doubts else None)
+    result = unit.accepted(forwarded=forwarded, warning="；".join(doubts or ()))
     return PushCriticalValueResponseType(
         result=replace(result, duplicate=duplicate),
         critical_id=value.critical_id,

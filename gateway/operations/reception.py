@@ -24,7 +24,7 @@ from gateway.messages.wire import Wire
 from gateway.model.journal import JournalEntry, MessageKey, ParkedMessage
 from gateway.operations.arrivals import awaited, hold
 from gateway.operations.dispatch import Dispatch
-from gateway.operations.unit import Received, Site, Unit, new_txn_no
+from gateway.operations.unit import PARKED, Received, Site, Unit, new_txn_no
 from gateway.store import insert_rows
 
 Handler = Callable[[Any, Unit], Any]
@@ -304,7 +304,7 @@ class Reception:
                 request=request,
                 caller=_ParkedCaller(parked.sender_code),
                 xml=parked.request.encode(),
-                soap_version="parked",
+                soap_version=PARKED,
                 received_at=now,
                 txn_no=new_txn_no(now),
             )

@@ -65,14 +65,14 @@ def submit_report(request: SubmitReportRequest, unit: Unit) -> SubmitReportRespo
         received_at=unit.now,
         txn_no=unit.txn_no,
     )
-    warnings = _warn_of_patient(request, unit, requisitions)
+    unit.warnings += _warn_of_patient(request, unit, requisitions)
     for requisition in requisitions:
-        warnings += _progress(request, unit, requisition, seqs[requisition.key])
+        unit.warnings += _progress(request, unit, requisition, seqs[requisition.key])
     receivers = _receivers(unit, requisitions[0], versions)
     forwarded = unit.send(receivers, OPERATION, request, requisitions[0].requisition_no)
     opened = open_loops(request, unit)
     answer = _answer(request, unit, requisitions[0], opened=opened)
-    result = replace(answer.result, forwarded=False if forwarded else None, warning=_joined(warnings))
+    result = replace(answer.result, forwarded=False if forwarded else None)
     return replace(answer, result=result)
 
 
@@ -228,7 +228,3 @@ def _answer(
         current_status=requisition.status,
         criticals=tuple(CriticalRef(critical_id=number) for number in opened),
     )
-
-
-def _joined(warnings: Sequence[str]) -> str | None:
-    return "；".join(dict.fromkeys(warnings))[:500] or None

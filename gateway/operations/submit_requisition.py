@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import replace
 
+from gateway import identity
 from gateway.errors import (
     NotAllowed,
     RequisitionCancelled,
@@ -62,6 +63,22 @@ def _check(request: SubmitRequisitionRequest, unit: Unit) -> None:
         raise NotAllowed("没有绿色通道放行权限。", "Releasing by GREEN_CHANNEL needs a right of its own.")
     if request.release_event is ReleaseEvent.NURSE_SENT and request.visit.visit_type is VisitType.OUTPATIENT:
         raise RequisitionNotPaid("门诊申请单不能以护士发送放行。", "A nurse cannot release an outpatient requisition.")
+    _check_identity(request, unit)
+
+
+def _check_identity(request: SubmitRequisitionRequest, unit: Unit) -> None:
+    """An identity card that does not fit is pointed out; it is refused only where the site wants that."""
+    patient = request.patient
+    doubts = identity.doubts(
+        patient.id_no,
+        patient.id_type,
+        sex_code=patient.sex_code,
+        birth_date=patient.birth_date,
+        today=unit.now.date(),
+    )
+    if doubts and unit.site.rules.identity == "strict":
+        raise RequisitionPatientInvalid("；".join(doubts), "IdNo does not fit the patient.")
+    unit.warnings += doubts
 
 
 def _check_patient(request: SubmitRequisitionRequest, unit: Unit) -> None:

@@ -16,11 +16,14 @@ from gateway.messages.common import Result
 from gateway.messages.wire import Wire
 from gateway.model.base import Base
 from gateway.model.journal import Alert, AuditEntry, JournalEntry, MessageKey
+from gateway.operations.clocks import doubts_about_times
 from gateway.operations.dispatch import Dispatch, Forward, Origin, PartnerAnswer
 from gateway.store import Row, insert_rows
 
 IN_PROGRESS = "-"
 """The result code of a journal entry whose message still waits for a partner."""
+PARKED = "parked"
+"""Stands for the SOAP version of a message that was parked and is applied now."""
 
 
 class Caller(Protocol):
@@ -88,6 +91,8 @@ class Unit:
     """What has become known with this message; parked messages that wait for it are applied after the commit."""
     awaited: list[str] = field(default_factory=list)
     """The same, where it is known already that messages wait for it."""
+    warnings: list[str] = field(default_factory=list)
+    """What the sender should look at although the message is accepted."""
     alerts_if_refused: list[tuple[str, str]] = field(default_factory=list)
     """Kind and subject of alerts that stand although the message itself is refused."""
     _rows: list[Row] = field(default_factory=list)
@@ -174,7 +179,8 @@ class Unit:
     # --- answering --------------------------------------------------------------------------------------------------
 
     def accepted(self, *, forwarded: bool | None = None, warning: str | None = None) -> Result:
-        """The Result of a message that was accepted."""
+        """The Result of a message that was accepted, with what the sender should look at."""
+        warnings = [*self.warnings, *([warning] if warning else []), *self._doubts_about_times()]
         return Result(
             result_code="0",
             result_text="成功",
@@ -185,8 +191,13 @@ class Unit:
             retryable=False,
             processed_at=self.now,
             forwarded=forwarded,
-            warning=warning,
+            warning="；".join(dict.fromkeys(warnings))[:500] or None,
         )
+
+    def _doubts_about_times(self) -> list[str]:
+        if self.received.soap_version == PARKED:
+            return []  # it was sent when it was parked, and has waited since
+        return doubts_about_times(self.received.request, self.now)
 
     def refused(self, reason: GatewayError) -> Result:
         """The Result of a message that a rule refuses."""

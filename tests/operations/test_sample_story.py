@@ -18,6 +18,7 @@ def test_the_samples_sent_in_the_order_of_the_contract_are_all_accepted(hospital
     codes = {}
     for operation in CONTRACT.operations:
         request = sample(operation.name)
+        hospital.clock.now = request.header.sent_at
         answer = hospital.send(request, rights=RIGHTS[request.header.sender_code])
         codes[operation.name] = (answer.result.result_code, answer.result.warning)
     assert codes == {operation.name: ("0", None) for operation in CONTRACT.operations}
