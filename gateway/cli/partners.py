@@ -40,11 +40,17 @@ def ping(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The partner, as its folder is named.")],
     folder: Folder = HERE,
 ) -> None:
-    """Connect to a partner, shake hands if it has TLS, ask for its WSDL, and say how long each took."""
+    """Connect to a partner, shake hands if it has TLS, ask for its WSDL, and say how long each took.
+
+    An insurance platform has no WSDL: that it answers HTTP at its address is all that is asked.
+    """
     partner = load_settings(folder).partner(name)
     connection = _connected(partner)
     try:
-        _ask_for_wsdl(partner, connection)
+        if partner.insurance is not None:
+            _ask_for_answer(partner, connection)
+        else:
+            _ask_for_wsdl(partner, connection)
     finally:
         connection.close()
 
@@ -88,14 +94,26 @@ def _with_tls(partner: Partner, plain: socket.socket, host: str) -> ssl.SSLSocke
     return secured
 
 
-def _ask_for_wsdl(partner: Partner, connection: http.client.HTTPConnection) -> None:
-    started = time.monotonic()
+def _asked(
+    partner: Partner, connection: http.client.HTTPConnection, path: str
+) -> tuple[http.client.HTTPResponse, bytes]:
     try:
-        connection.request("GET", f"{partner.url.path or '/'}?wsdl", headers={"User-Agent": "hospital-gateway"})
+        connection.request("GET", path, headers={"User-Agent": "hospital-gateway"})
         answer = connection.getresponse()
-        content = answer.read(LARGEST_WSDL)
+        return answer, answer.read(LARGEST_WSDL)
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"{partner.name} accepts connections, but does not answer HTTP: {_why(error)}.") from None
+
+
+def _ask_for_answer(partner: Partner, connection: http.client.HTTPConnection) -> None:
+    started = time.monotonic()
+    answer, _ = _asked(partner, connection, partner.url.path or "/")
+    say(f"HTTP  {_since(started)}  {shown_address(partner)} answers {answer.status} to who only looks")
+
+
+def _ask_for_wsdl(partner: Partner, connection: http.client.HTTPConnection) -> None:
+    started = time.monotonic()
+    answer, content = _asked(partner, connection, f"{partner.url.path or '/'}?wsdl")
     if answer.status != 200:
         raise Failure(
             f"{partner.name} answers, but gives no WSDL at {shown_address(partner)}?wsdl: HTTP {answer.status}."

@@ -12,6 +12,7 @@ from gateway.model.client import SpecialRight
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import JournalEntry, MessageKey
 from gateway.model.money import MoneyKind, MoneyTransaction
+from gateway.operations.insurance import OPERATIONS
 from gateway.operations.query_bookings import query_bookings
 from gateway.operations.unit import Unit
 
@@ -133,7 +134,8 @@ def _record(
 
 
 def _is_delivered(unit: Unit, txn_no: str) -> bool | None:
-    """Whether everybody who must have it has it; None when nobody must."""
-    states = unit.session.scalars(select(Delivery.state).where(Delivery.txn_no == txn_no)).all()
+    """Whether everybody who must have it has it; None when nobody must. What insurance makes of it is HIS's affair."""
+    query = select(Delivery.state).where(Delivery.txn_no == txn_no, Delivery.operation.not_in(OPERATIONS))
+    states = unit.session.scalars(query).all()
     wanted = [state for state in states if state != DeliveryState.DISCARDED]
     return all(state == DeliveryState.DELIVERED for state in wanted) if wanted else None

@@ -159,3 +159,12 @@ def test_a_partner_that_does_not_exist_is_answered_with_the_known_ones(gateway: 
     partner(empty_site, "http://his/soap")
     said = gateway("partner", "ping", "LIS")
     assert (said.code, said.mistake) == (2, "There is no partner LIS; known are: HIS.")
+
+
+def test_an_insurance_platform_is_not_asked_for_a_wsdl(gateway: Command, site: Path):
+    more = 'dialect = "insurance"\n[insurance]\nfixmedins_code = "H1"\nmdtrtarea_admvs = "440100"\n'
+    with answering(405, b"") as port:
+        partner(site, f"http://127.0.0.1:{port}/fsi/api", more)
+        said = gateway("partner", "ping", "HIS")
+    assert said.code == 0
+    assert "answers 405" in said.out.splitlines()[-1]

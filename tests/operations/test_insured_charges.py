@@ -140,6 +140,11 @@ def test_what_an_insured_outpatient_paid_is_uploaded_when_the_requisition_is_rel
     )  # fmt: skip
 
 
+def test_what_was_paid_before_it_came_is_uploaded_with_it(insured: Hospital) -> None:
+    insured.send(outpatient_ct(visit=insured_visit(visit_type=VisitType.OUTPATIENT)))
+    assert told(insured) == [(UPLOAD, "-C")]
+
+
 def test_what_registration_charges_is_uploaded_and_what_its_withdrawal_reverses_is_withdrawn(insured: Hospital) -> None:
     insured.send(ct_requisition(visit=insured_visit()))
     insured.send(status())

@@ -16,6 +16,7 @@ from building import (
     refund,
     report,
     status,
+    visit,
 )
 from gateway.terms import TransactionState
 from hospital import NOT_SENT, UNKNOWN, no, response_of, yes
@@ -169,3 +170,10 @@ def test_another_hospitals_are_not_seen(charged):
 def test_the_audit_says_what_was_asked(charged):
     entry = charged.audit_of(charged.send(find_transactions(charge_no="C1")))
     assert (entry.subject, entry.detail) == ("charge_no C1", "found=1")
+
+
+def test_a_department_is_not_told_what_the_insurance_makes_of_its_charge(hospital):
+    hospital.dispatch.routes["Insurance"] = ("yb",)
+    hospital.send(charge("C1", visit=visit(insurance_no="YB1")))
+    (record,) = hospital.send(find_transactions(charge_no="C1")).transactions
+    assert (hospital.dispatch.states("yb"), record.delivered) == (["QUEUED"], True)
