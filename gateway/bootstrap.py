@@ -32,7 +32,8 @@ from gateway.logs import GunicornLog
 from gateway.messages.wire import Wire
 from gateway.monitoring import FOLDER as METRICS_FOLDER
 from gateway.monitoring import Metrics, forget_process, prepare_folder
-from gateway.operations.overdue import alert_overdue
+from gateway.notifiers.queue import NotificationQueue, make_notifier
+from gateway.operations.overdue import Escalation
 from gateway.operations.parking import expire_parked
 from gateway.operations.push_critical_value import keep_unreadable_push
 from gateway.operations.reception import Reception
@@ -53,7 +54,9 @@ from gateway.web.worker import PatientThreadWorker
 
 READINESS_SECONDS = 2
 UPKEEP_SECONDS = 10
-UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (alert_overdue, expire_parked, forget_old_looks)
+CRITICAL_SECONDS = 1
+"""Between looks at the clocks of critical values and at what waits for the channels: one indexed question each."""
+UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (expire_parked, forget_old_looks)
 """What is due by the clock, whether a message comes or not."""
 MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
 
@@ -211,6 +214,7 @@ def run_delivery_worker(settings: Settings) -> None:
     core = make_core(settings)
     ended = threading.Event()
     threads = [threading.Thread(target=run, args=(core, ended), name=run.__name__) for run in (_keep_up, _reconcile)]
+    threads += _critical_threads(core, ended)
     for thread in threads:
         thread.start()
     try:
@@ -243,3 +247,24 @@ def _reconcile(core: Core, ended: threading.Event) -> None:
             inbox.empty()
         except SQLAlchemyError as problem:
             _log.warning("Reconciliation has to wait for the database: %s.", type(problem).__name__)
+
+
+def _critical_threads(core: Core, ended: threading.Event) -> list[threading.Thread]:
+    """The clocks of critical values, and each outside channel, in threads of their own: nothing may hold them up."""
+    settings = core.settings
+    escalation = Escalation(core.sessions, core.dispatch, core.wire, settings.rules)
+    queues = [NotificationQueue(n.name, make_notifier(n), core.sessions, core.clock) for n in settings.notifiers]
+    works: dict[str, Callable[[], object]] = {"critical": lambda: escalation.run(core.clock())}
+    works |= {f"channel-{queue.name}": queue.run for queue in queues}
+    return [threading.Thread(target=_again, args=(name, work, ended), name=name) for name, work in works.items()]
+
+
+def _again(name: str, work: Callable[[], object], ended: threading.Event) -> None:
+    """Whatever goes wrong, it is tried again: a watch that has ended watches nothing."""
+    while not ended.wait(CRITICAL_SECONDS):
+        try:
+            work()
+        except SQLAlchemyError as problem:
+            _log.warning("%s has to wait for the database: %s.", name, type(problem).__name__)
+        except Exception as problem:
+            _log.error("%s has failed and goes on.", name, exc_info=problem)

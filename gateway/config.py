@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
     SecretStr,
@@ -26,21 +24,16 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from gateway.critical_rules import CriticalRules, SmtpNotifier, WebhookNotifier
+from gateway.strict import Identifier, Strict
 from gateway.terms import RequisitionType, VisitType
 
 INSURANCE = "Insurance"
 """What routes call everything that goes to an insurance platform."""
-Identifier = Annotated[str, Field(pattern=r"^[!-~]{1,20}$")]
 
 
 class ConfigurationError(Exception):
     """A setting is missing or wrong; the text names the file or variable, the key and what is expected, in one line."""
-
-
-class Strict(BaseModel):
-    """A part of the settings; an unknown key is an error, because it is nearly always a misspelt one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Server(Strict):
@@ -94,91 +87,6 @@ class InsuranceRules(Strict):
 
     fee_types: tuple[str, ...] = ()
     """The FeeTypes of insured visits; while none is given, a visit with an InsuranceNo is insured."""
-
-
-Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
-Minutes = Annotated[float, Field(gt=0, le=7 * 1440)]
-Stage = Literal["NOTIFY", "RECEIVE", "FORWARD", "HANDLE", "TOTAL", "RETURN"]
-
-
-class CriticalTimes(Strict):
-    """How long each stage of a critical value may take (docs/specification/critical-value.md, "Clocks")."""
-
-    notify_seconds: Seconds = 30
-    """Until HIS has it."""
-    receive_minutes: Minutes = 10
-    """From the push, until a nurse or a doctor has received it."""
-    forward_minutes: Minutes = 5
-    """From the nurse's receipt, until a doctor has it."""
-    handle_minutes: Minutes = 15
-    """From then, until it is handled."""
-    total_minutes: Minutes = 30
-    """From the push, until it is handled."""
-    return_seconds: Seconds = 30
-    """From the handling, until the department that found it has the opinion."""
-
-
-class CriticalTimesRule(Strict):
-    """Other times for some critical values; what is not said stays as it is for all."""
-
-    source_type: str | None = None
-    department: str | None = None
-    visit_type: str | None = None
-    notify_seconds: Seconds | None = None
-    receive_minutes: Minutes | None = None
-    forward_minutes: Minutes | None = None
-    handle_minutes: Minutes | None = None
-    total_minutes: Minutes | None = None
-    return_seconds: Seconds | None = None
-
-
-class CriticalLevel(Strict):
-    """Who is told when a stage has lasted too long, and how much too long."""
-
-    stage: Stage
-    level: int = Field(ge=1, le=9)
-    department: str | None = None
-    """Only values of this department; of several lines of a stage and level the first that fits counts."""
-    after_minutes: float = Field(default=0, ge=0, le=7 * 1440)
-    """From the stage's deadline."""
-    receivers: tuple[Annotated[str, Field(pattern=r"^[!-+\--~]{1,20}$")], ...] = ()
-    """Codes of people or roles as HIS knows them; WARD and REPORTER stand for those of the value itself."""
-    notifiers: tuple[Identifier, ...] = ()
-
-
-class CriticalRules(CriticalTimes):
-    """The loop of a critical value: its times, who is told when they are over, and when it is closed."""
-
-    timers: tuple[CriticalTimesRule, ...] = ()
-    """The first that fits a value is taken."""
-    chain: tuple[CriticalLevel, ...] = (
-        CriticalLevel(stage="NOTIFY", level=1, receivers=("WARD", "REPORTER")),
-        CriticalLevel(stage="RECEIVE", level=1, receivers=("WARD", "REPORTER")),
-        CriticalLevel(stage="FORWARD", level=1, receivers=("HEAD_NURSE",)),
-        CriticalLevel(stage="HANDLE", level=2, receivers=("DIRECTOR",)),
-        CriticalLevel(stage="TOTAL", level=2, receivers=("DIRECTOR",)),
-        CriticalLevel(stage="TOTAL", level=3, after_minutes=30, receivers=("DUTY",)),
-        CriticalLevel(stage="RETURN", level=1, receivers=("REPORTER",)),
-    )
-    close_when_returned: bool = False
-    """Whether a value is closed as soon as its opinion is back; else the department closes it by TECH_CONFIRM."""
-
-    def times_for(self, source_type: str | None, department: str | None, visit_type: str | None) -> CriticalTimes:
-        """The times of a value."""
-        facts = {"source_type": source_type, "department": department, "visit_type": visit_type}
-        for rule in self.timers:
-            if all(getattr(rule, name) in (None, fact) for name, fact in facts.items()):
-                changes = rule.model_dump(exclude_none=True, exclude=set(facts))
-                return CriticalTimes(**{name: getattr(self, name) for name in CriticalTimes.model_fields} | changes)
-        return self
-
-    def levels_for(self, stage: str, department: str | None) -> list[CriticalLevel]:
-        """Who is told of a late stage, in the order of their turns."""
-        found: dict[int, CriticalLevel] = {}
-        for line in self.chain:
-            if line.stage == stage and line.department in (None, department):
-                found.setdefault(line.level, line)
-        return sorted(found.values(), key=lambda line: (line.after_minutes, line.level))
 
 
 class Rules(Strict):
@@ -342,6 +250,7 @@ class Settings(BaseSettings):
     delivery_workers: int = Field(default=1, ge=0, le=16)
     """Delivery processes that `gateway serve` starts."""
     routes: tuple[Route, ...] = ()
+    notifiers: tuple[Annotated[WebhookNotifier | SmtpNotifier, Field(discriminator="kind")], ...] = ()
     partners: tuple[Partner, ...] = ()
 
     @field_validator("database_url")
@@ -411,6 +320,7 @@ def load_settings(folder: Path) -> Settings:
     for key in ("folder", "partners"):
         if key in values:
             raise ConfigurationError(f"{main}: {key} is no key of this file: leave it out.")
+    values["notifiers"] = [_with_secret(main, one) for one in values.get("notifiers", ())]
     values["partners"] = [_read_partner(path) for path in sorted(folder.glob("partners/*/partner.toml"))]
     try:
         # GATEWAY_FOLDER says where to look when nobody else does; it never replaces the folder asked for.
@@ -423,6 +333,7 @@ def load_settings(folder: Path) -> Settings:
             f"{variable}, or one whose name begins so, must be written as JSON: lists in brackets, text in quotes."
         ) from None
     _check_routes(settings)
+    _check_chain(settings)
     return settings
 
 
@@ -485,4 +396,29 @@ def _check_routes(settings: Settings) -> None:
                 raise ConfigurationError(
                     f"{place}: partners of dialect insurance, and only those, stand in routes of {INSURANCE}; "
                     f"{name} is {dialects[name]} and the route is of {route.operation}."
+                )
+
+
+def _with_secret(main: Path, notifier: dict[str, Any]) -> dict[str, Any]:
+    """The channel with what its secret_file holds, a path beside gateway.toml."""
+    values = dict(notifier)
+    secret_file = values.pop("secret_file", None)
+    if secret_file is not None:
+        try:
+            values["secret"] = (main.parent / secret_file).read_text(encoding="utf-8").strip()
+        except OSError as problem:
+            raise ConfigurationError(f"{main}: notifiers: secret_file cannot be read: {problem.strerror}.") from None
+    return values
+
+
+def _check_chain(settings: Settings) -> None:
+    main, names = settings.folder / "gateway.toml", [notifier.name for notifier in settings.notifiers]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"{main}: two notifiers have the same name.")
+    for number, line in enumerate(settings.rules.critical.chain, 1):
+        for name in line.notifiers:
+            if name not in names:
+                raise ConfigurationError(
+                    f"{main}: rules.critical.chain[{number}] names the notifier {name}, "
+                    "but no [[notifiers]] has that name."
                 )

@@ -11,9 +11,6 @@ from pydantic import BaseModel
 from gateway.config import (
     ChargePointRule,
     ConfigurationError,
-    CriticalLevel,
-    CriticalRules,
-    CriticalTimesRule,
     Limits,
     Partner,
     Reconciliation,
@@ -25,6 +22,7 @@ from gateway.config import (
     load_settings,
 )
 from gateway.contract import Contract
+from gateway.critical_rules import CriticalLevel, CriticalRules, CriticalTimesRule, SmtpNotifier, WebhookNotifier
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +194,7 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
-PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Route, Partner]
+PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Route, Partner, WebhookNotifier, SmtpNotifier]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -252,3 +250,33 @@ def test_insurance_platforms_and_other_partners_are_not_mixed_up_in_routes(tmp_p
     partners = {"YB": INSURED, "HIS": 'url = "http://his/soap"'}
     text = f'[[routes]]\noperation = "{operation}"\npartners = ["{name}"]\n'
     assert "partners of dialect insurance" in mistake(site(tmp_path, text, partners))
+
+
+# --- critical values and their channels -------------------------------------------------------------------------------
+
+DUTY = 'kind = "webhook"\nname = "duty"\nurl = "http://duty.example/"\n'
+LEVEL = '[[rules.critical.chain]]\nstage = "RECEIVE"\nlevel = 1\n'
+
+
+def test_a_channel_reads_its_secret_from_a_file_beside_the_settings(tmp_path: Path):
+    (tmp_path / "duty.secret").write_text("a-secret\n")
+    folder = site(tmp_path, f'[[notifiers]]\n{DUTY}secret_file = "duty.secret"\n')
+    (channel,) = load_settings(folder).notifiers
+    assert channel.secret is not None
+    assert channel.secret.get_secret_value() == "a-secret"
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (f'{LEVEL}notifiers = ["duty"]\n', "rules.critical.chain[1] names the notifier duty"),
+        (f"[[notifiers]]\n{DUTY}[[notifiers]]\n{DUTY}", "two notifiers have the same name"),
+        (f'[[notifiers]]\n{DUTY}secret_file = "none"\n', "secret_file cannot be read"),
+        ('[[notifiers]]\nkind = "pigeon"\nname = "x"\n', "notifiers.0"),
+        (f'{LEVEL}receivers = ["A,B"]\n', "rules.critical.chain.0.receivers.0"),
+        ("[rules.critical]\nreceive_minutes = 0\n", "rules.critical.receive_minutes"),
+        ('[[rules.critical.chain]]\nstage = "LUNCH"\nlevel = 1\n', "rules.critical.chain.0.stage"),
+    ],
+)
+def test_a_mistake_about_the_chain_or_a_channel_is_named(tmp_path: Path, lines: str, named: str):
+    assert named in mistake(site(tmp_path, lines))

@@ -13,7 +13,9 @@ EVERYONE = {"errors", "terms"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "terms": set(),
-    "config": set(),
+    "strict": set(),
+    "critical_rules": {"strict"},
+    "config": {"critical_rules", "strict"},
     "contract": set(),
     "messages": {"contract"},
     "documents": {"contract"},
@@ -24,9 +26,10 @@ ALLOWED: dict[str, set[str]] = {
     "masking": set(),
     "identity": set(),
     "security": {"model"},
-    "operations": {"config", "contract", "identity", "masking", "messages", "model", "store"},
+    "operations": {"config", "contract", "critical_rules", "identity", "masking", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
     "partners": {"config", "contract", "messages", "operations", "soap"},
+    "notifiers": {"critical_rules", "model", "partners"},
     "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners", "store"},
     "reconciliation": {"config", "messages", "model", "operations", "partners"},
     "web": set(),
@@ -38,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "serving": {"config", "contract", "database", "migrate", "monitoring", "security", "supervision"},
     "bootstrap": {
         "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring",
-        "operations", "partners", "reconciliation", "security", "site", "soap", "store", "web",
+        "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap", "store", "web",
     },
     "simulators": {"config", "contract", "documents", "messages", "soap"},
     "demo": {

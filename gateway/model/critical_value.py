@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from gateway.model.append_only import keep_forever
 from gateway.model.base import Base
 from gateway.terms import AckType, CriticalStatus
 
@@ -263,3 +264,6 @@ class Notification(Base):
     """What came of the last attempt."""
 
     escalation: Mapped[CriticalEscalation] = relationship()
+
+
+keep_forever(CriticalAcknowledgement, CriticalEscalation)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from gateway.config import CriticalRules
+from gateway.critical_rules import CriticalRules
 from gateway.messages.critical_value import PushCriticalValueRequest
 from gateway.model.critical_value import OPEN, CriticalEvent, CriticalValue
 from gateway.terms import CriticalStatus

@@ -14,14 +14,13 @@ from pydantic import BaseModel
 
 from gateway.cli.site import SITE_FILES
 from gateway.config import (
-    CriticalLevel,
-    CriticalTimesRule,
     InsurancePlatform,
     Partner,
     Route,
     Settings,
     load_settings,
 )
+from gateway.critical_rules import CriticalLevel, CriticalTimesRule, SmtpNotifier, WebhookNotifier
 from gateway.database.embedded import create_database, drop_database
 from gateway.migrate import newest
 
@@ -93,11 +92,16 @@ def test_a_new_site_keeps_every_default(empty_site: Path):
 def test_the_file_of_a_new_site_shows_every_setting():
     shown = flat(with_every_line("gateway.toml"))
     routes, points = shown.pop("routes"), shown.pop("rules.charge_points")
+    channels = shown.pop("notifiers")
     timers, chain = shown.pop("rules.critical.timers"), shown.pop("rules.critical.chain")
-    tables = {"folder", "partners", "routes", "rules.charge_points", "rules.critical.timers", "rules.critical.chain"}
+    tables = {"folder", "partners", "routes", "notifiers", "rules.charge_points"}
+    tables |= {"rules.critical.timers", "rules.critical.chain"}
     assert set(shown) == set(keys_of(Settings)) - tables
     assert set().union(*timers) < set(CriticalTimesRule.model_fields)
-    assert set().union(*chain) < set(CriticalLevel.model_fields)
+    assert set().union(*chain) == set(CriticalLevel.model_fields)
+    for channel in channels:
+        fields = (WebhookNotifier if channel["kind"] == "webhook" else SmtpNotifier).model_fields
+        assert set(channel) == set(fields) - {"secret", "timeout_seconds"} | {"secret_file"}
     assert set().union(*routes) == set(Route.model_fields)
     assert set().union(*points) == {"hospital_code", "perform_dept", "visit_type", "effective_from", "charge_point"}
 
@@ -105,7 +109,7 @@ def test_the_file_of_a_new_site_shows_every_setting():
 def test_the_file_of_a_new_site_shows_the_defaults():
     shown = flat(with_every_line("gateway.toml"))
     examples = {"hospital_code", "public_url", "database_url", "routes", "rules.charge_points"}
-    examples |= {"rules.critical.timers", "rules.critical.chain"}
+    examples |= {"rules.critical.timers", "rules.critical.chain", "notifiers"}
     defaults = flat(Settings(folder=Path("/"), hospital_code="H").model_dump(mode="json"))
     assert {key: value for key, value in shown.items() if key not in examples} == {
         key: defaults[key] for key in shown if key not in examples

@@ -17,7 +17,8 @@ from building import (
     push,
     visit_event,
 )
-from gateway.config import CriticalRules, Rules
+from gateway.config import Rules
+from gateway.critical_rules import CriticalRules
 from gateway.messages.common import CriticalHeader
 from gateway.messages.critical_value import CriticalPatient, CriticalVisit, StaffRef
 from gateway.model.critical_value import CriticalValue
