@@ -12,8 +12,8 @@ from gateway.messages.requisition import SubmitRequisitionRequest
 from gateway.model.exam_state import ENDED
 from gateway.model.journal import Alert
 from gateway.model.requisition import Requisition, StatusRecord
+from gateway.operations.charging import reverse_charges
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
-from gateway.operations.ledger import reverse_charges
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, GatewayStatus, RequisitionAction, StatusCode, VisitEvent

@@ -24,15 +24,9 @@ from gateway.model.client import SpecialRight
 from gateway.model.money import MoneyKind, MoneyTransaction, rounded
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
+from gateway.operations.booking import tell_insurer_now
 from gateway.operations.insurance import insurer_of, plan
-from gateway.operations.ledger import (
-    add_transaction,
-    billing_partner,
-    charged_already,
-    content_hash,
-    guard_once,
-    tell_insurer_now,
-)
+from gateway.operations.ledger import add_transaction, billing_partner, charged_already, content_hash, guard_once
 from gateway.operations.lookups import find_requisition, visit_state
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, GatewayStatus, TransactionState

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from gateway.model.exam_state import Decision, Verdict, decide
 from gateway.model.requisition import Requisition, RequisitionItem, StatusRecord
-from gateway.operations.ledger import Booking, billing_partner, charge_registration, reverse_charges
+from gateway.operations.charging import Booking, charge_registration, reverse_charges
+from gateway.operations.ledger import billing_partner
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, StatusCode, StatusEvent
 

@@ -27,17 +27,10 @@ from gateway.model.exam_state import REFUND_CLOSED
 from gateway.model.money import STANDING, MoneyKind, MoneyLine, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
+from gateway.operations.booking import tell_insurer_now
 from gateway.operations.charge_item import find_transaction, money_result
 from gateway.operations.insurance import refuse_while_settled
-from gateway.operations.ledger import (
-    add_transaction,
-    billing_partner,
-    content_hash,
-    free_places,
-    locked,
-    remaining,
-    tell_insurer_now,
-)
+from gateway.operations.ledger import add_transaction, billing_partner, content_hash, free_places, locked, remaining
 from gateway.operations.lookups import find_requisition, relock, submitted, visit_state
 from gateway.operations.unit import Unit
 from gateway.terms import GatewayStatus, Initiator, RequisitionAction, StatusCode, TransactionState, VisitType

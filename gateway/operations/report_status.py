@@ -18,8 +18,10 @@ from gateway.messages.status import ChargeOutcome, ReportStatusRequest, ReportSt
 from gateway.model.exam_state import Verdict, decide
 from gateway.model.money import MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
+from gateway.operations.booking import apply_answer
+from gateway.operations.charging import Booking
 from gateway.operations.dispatch import Dispatch, Forward, PartnerAnswer
-from gateway.operations.ledger import Booking, apply_answer, billing_partner, locked
+from gateway.operations.ledger import billing_partner, locked
 from gateway.operations.lookups import find_requisition, relock, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
 from gateway.operations.unit import Unit

@@ -23,8 +23,9 @@ from gateway.messages.requisition import SubmitRequisitionRequest, SubmitRequisi
 from gateway.model.client import SpecialRight
 from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.operations.cancelling import OPERATION, close, performing, withdraw
+from gateway.operations.charging import charge_at_release, charge_point
 from gateway.operations.dispatch import PartnerAnswer
-from gateway.operations.ledger import charge_at_release, charge_point, charged_already
+from gateway.operations.ledger import charged_already
 from gateway.operations.lookups import find_requisition, first_look, merged_into, relock, requisition_arrival, submitted
 from gateway.operations.unit import Unit
 from gateway.terms import GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, VisitType

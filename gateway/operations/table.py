@@ -6,12 +6,12 @@ from gateway.operations.acknowledge_critical_value import (
     acknowledge_critical_value,
     acknowledgement_delivered,
 )
+from gateway.operations.booking import settle
 from gateway.operations.cancelling import cancellation_delivered
 from gateway.operations.charge_item import charge_item
 from gateway.operations.dispatch import OutcomeHook
 from gateway.operations.get_medical_record import get_medical_record
 from gateway.operations.insurance import OPERATIONS, insurance_answered
-from gateway.operations.ledger import settle
 from gateway.operations.push_critical_value import critical_value_delivered, push_critical_value
 from gateway.operations.query_requisition import query_requisition
 from gateway.operations.query_transaction import query_transaction

@@ -1,0 +1,105 @@
+"""What HIS's answer to a charge or refund means for the ledger, and who has to hear of it.
+
+Only HIS's answer, or a query, ever changes a transaction that HIS has to book (docs/specification/money.md).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from gateway.model.money import (
+    FINAL,
+    ChargeOnce,
+    MoneyKind,
+    MoneyTransaction,
+)
+from gateway.operations import insurance
+from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
+from gateway.operations.ledger import free_places, locked, move_on, remaining
+from gateway.operations.unit import Unit
+from gateway.terms import TransactionState
+
+
+def settle(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
+    """What HIS's answer to a ChargeItem or RefundItem means; runs in the transaction that stores the answer."""
+    is_charge = forward.operation == "ChargeItem"
+    number = forward.request.charge_no if is_charge else forward.request.refund_no
+    kinds = (MoneyKind.CHARGE,) if is_charge else (MoneyKind.REFUND, MoneyKind.REVERSAL)
+    found = session.scalars(
+        select(MoneyTransaction.key).where(
+            MoneyTransaction.hospital_code == forward.origin.hospital_code,
+            MoneyTransaction.number == number,
+            MoneyTransaction.sender_code == forward.origin.sender_code,
+            MoneyTransaction.kind.in_(kinds),
+        )
+    ).one_or_none()
+    if found is None:
+        return
+    transaction = locked(session, found)
+    if transaction.standing not in FINAL:
+        apply_answer(session, transaction, answer, dispatch)
+
+
+def apply_answer(session: Session, transaction: MoneyTransaction, answer: PartnerAnswer, dispatch: Dispatch) -> None:
+    """Move a locked transaction on by HIS's answer: booked, refused, unknown, or not sent and therefore unchanged."""
+    now = datetime.now(UTC)
+    if answer.is_yes:
+        his_no, prices = _his_no(answer.response), _prices(answer.response)
+        move_on(session, transaction, TransactionState.CONFIRMED, now, his_no=his_no, prices=prices)
+        if transaction.original_key is not None:
+            free_places(session, session.get_one(MoneyTransaction, transaction.original_key))
+        tell_insurer(session, transaction, dispatch)
+    elif answer.outcome is Outcome.ANSWERED or answer.outcome is Outcome.FAULT:
+        if _may_change(answer):
+            return
+        move_on(session, transaction, TransactionState.REJECTED, now, code=answer.code, text=answer.text[:500])
+        session.execute(delete(ChargeOnce).where(ChargeOnce.transaction_key == transaction.key))
+    elif answer.outcome is Outcome.UNKNOWN:
+        if transaction.standing is not TransactionState.MANUAL:
+            move_on(session, transaction, TransactionState.PENDING_CONFIRM, now)
+    elif transaction.standing is TransactionState.SENT:
+        move_on(session, transaction, TransactionState.PROPOSED, now)
+
+
+def tell_insurer(session: Session, transaction: MoneyTransaction, dispatch: Dispatch) -> None:
+    """Tell the insurance platform of a transaction that is booked now, in the same transaction of the database."""
+    charge = transaction
+    if transaction.original_key is not None:
+        charge = session.get_one(MoneyTransaction, transaction.original_key)
+    if charge.insurer is None:
+        return
+    session.flush()
+    left = remaining(session, charge, (TransactionState.CONFIRMED,))
+    dispatch.enqueue(session, insurance.booked(session, charge, left, transaction))
+
+
+def tell_insurer_now(unit: Unit, key: str) -> None:
+    """The same of a transaction that HIS told us of, and that is booked with its message."""
+    unit.flush()
+    tell_insurer(unit.session, unit.session.get_one(MoneyTransaction, key), unit.dispatch)
+
+
+def _may_change(answer: PartnerAnswer) -> bool:
+    """A partner's answer that is not its last word: it asks to be asked again."""
+    result = getattr(answer.response, "result", None)
+    return bool(result is not None and result.retryable and answer.code.rpartition("-")[2] in ("429", "503", "504"))
+
+
+def _his_no(response: Any) -> str | None:
+    if response is None:
+        return None
+    for name in ("his_charge_no", "his_refund_no"):
+        if getattr(response, name, None):
+            return str(getattr(response, name))
+    outcome = getattr(response, "charge_result", None)
+    return outcome.his_charge_no if outcome is not None else None
+
+
+def _prices(response: Any) -> dict[int, Decimal]:
+    """What HIS booked, by line; an item without a price is booked at that."""
+    return {line.line_no: line.amount for line in getattr(response, "lines", ()) if line.amount is not None}
