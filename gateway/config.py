@@ -87,6 +87,8 @@ class InsuranceRules(Strict):
 
     fee_types: tuple[str, ...] = ()
     """The FeeTypes of insured visits; while none is given, a visit with an InsuranceNo is insured."""
+    his_uploads_its_own: bool = False
+    """Whether HIS itself uploads what it charged by itself; the gateway then only what it had HIS book."""
 
 
 class Rules(Strict):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from gateway.delivery.jobs import FIRST, Jobs
 from gateway.delivery.locks import earlier, is_money
 from gateway.model.delivery import Delivery, DeliveryState
+from gateway.operations.insurance import OPERATIONS
 
 OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.UNKNOWN, DeliveryState.DEAD})
 """States in which an operator may decide; what is just being sent has to end first."""
@@ -39,9 +40,10 @@ def retry(session: Session, jobs: Jobs, delivery_id: int, *, ask_first: bool = T
     """Send it again now, before the later ones of its lock, with a fresh count of attempts.
 
     Money whose answer was lost is first asked for at the partner; ask_first=False sends it again in any case, under
-    the same MessageId, for a partner that cannot be asked. Raises RedriveRefused.
+    the same MessageId, for a partner that cannot be asked. What an insurance platform refused may be sent again too,
+    once the reason is mended. Raises RedriveRefused.
     """
-    row = _taken(session, jobs, delivery_id)
+    row = _taken(session, jobs, delivery_id, also=DeliveryState.REFUSED)
     before = earlier(session, row)
     if before:
         raise RedriveRefused(f"Delivery {before[0].id} goes before {delivery_id}: decide that one first.")
@@ -60,12 +62,12 @@ def discard(session: Session, jobs: Jobs, delivery_id: int, reason: str, now: da
     return row
 
 
-def _taken(session: Session, jobs: Jobs, delivery_id: int) -> Delivery:
+def _taken(session: Session, jobs: Jobs, delivery_id: int, also: DeliveryState | None = None) -> Delivery:
     """The delivery, locked and without its job."""
     row = session.get(Delivery, delivery_id, with_for_update=True)
     if row is None:
         raise RedriveRefused(f"There is no delivery {delivery_id}.")
-    if row.state not in OPEN:
+    if row.state not in OPEN and not (row.state == also and row.operation in OPERATIONS):
         raise RedriveRefused(f"Delivery {delivery_id} is {row.state}: only {', '.join(sorted(OPEN))} can be decided.")
     if not jobs.remove(session, row) and jobs.is_running(session, row):
         raise RedriveRefused(f"Delivery {delivery_id} is just being sent: try again in half a minute.")

@@ -58,7 +58,7 @@ def charge_item(request: ChargeItemRequest, unit: Unit) -> ChargeItemResponseTyp
     partner = None if by_his else billing_partner(unit, OPERATION, request.perform_dept_code)
     if partner is None and not by_his:
         raise ChargeUnmapped("未配置计费系统，请联系信息科。", "No billing system is configured: ask IT.")
-    insurer = insurer_of(unit, request.visit)
+    insurer = insurer_of(unit, request.visit, by_his=by_his)
     _store(request, unit, requisition, digest, insurer, by_his=by_his)
     if partner is not None:
         unit.ask(partner, OPERATION, request, request.visit.visit_no, keep=True)

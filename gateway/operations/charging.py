@@ -98,6 +98,7 @@ def charge_at_release(
     lines = _one_per_code(lines)
     if not lines:
         return
+    insurer = insurance.insurer_of(unit, request.visit, by_his=True)
     add_transaction(
         unit,
         key=f"{unit.txn_no}-C",
@@ -114,10 +115,12 @@ def charge_at_release(
         requisition_key=key,
         perform_dept_code=request.perform_dept_code,
         charge_point=ChargePoint.NURSE_SEND if event is ReleaseEvent.NURSE_SENT else None,
-        insurer=insurance.insurer_of(unit, request.visit),
+        insurer=insurer,
     )
     guard_once(unit, request.requisition_no, branch_code, f"{unit.txn_no}-C", lines)
-    if insurance.plan_requisition(unit, request, f"{unit.txn_no}-C", lines, branch_code, request.paid_at or unit.now):
+    if insurer is not None:
+        at = request.paid_at or unit.now
+        insurance.plan_requisition(unit, insurer, f"{unit.txn_no}-C", request, lines, branch_code, at)
         tell_insurer_now(unit, f"{unit.txn_no}-C")
 
 
@@ -132,6 +135,7 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
     if not lines:
         return None
     key, number = f"{unit.txn_no}-C", f"GW-{unit.txn_no}"
+    insurer = insurance.insurer_of(unit, request.visit, by_his=False)
     add_transaction(
         unit,
         key=key,
@@ -148,10 +152,10 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
         requisition_key=requisition.key,
         perform_dept_code=requisition.perform_dept_code,
         charge_point=ChargePoint.REGISTER,
-        insurer=insurance.insurer_of(unit, request.visit),
+        insurer=insurer,
     )
     guard_once(unit, requisition.requisition_no, requisition.branch_code, key, lines)
-    insurance.plan_requisition(unit, request, key, lines, requisition.branch_code, at)
+    insurance.plan_requisition(unit, insurer, key, request, lines, requisition.branch_code, at)
     message = ChargeItemRequest(
         header=_header(unit, requisition),
         charge_no=number,

@@ -84,10 +84,15 @@ class Left(Protocol):
 # --- who is insured ---------------------------------------------------------------------------------------------------
 
 
-def insurer_of(unit: Unit, visit: Visit) -> str | None:
-    """The platform with which the charges of a visit are registered; None for who is not insured, or has none here."""
-    fee_types = unit.site.rules.insurance.fee_types
-    insured = visit.fee_type in fee_types if fee_types else visit.insurance_no is not None
+def insurer_of(unit: Unit, visit: Visit, *, by_his: bool) -> str | None:
+    """The platform with which a charge of a visit is registered by us.
+
+    None for who is not insured or has no platform here, and for what HIS charged itself where HIS uploads that itself.
+    """
+    rules = unit.site.rules.insurance
+    if by_his and rules.his_uploads_its_own:
+        return None
+    insured = visit.fee_type in rules.fee_types if rules.fee_types else visit.insurance_no is not None
     partners = unit.dispatch.partners_for(INSURANCE, hospital_code=unit.hospital_code) if insured else ()
     return partners[0] if partners else None
 
@@ -144,14 +149,14 @@ def plan(
 
 def plan_requisition(
     unit: Unit,
-    request: SubmitRequisitionRequest,
+    insurer: str | None,
     key: str,
+    request: SubmitRequisitionRequest,
     lines: Iterable[dict[str, Any]],
     branch_code: str,
     occurred_at: datetime,
-) -> bool:
-    """The same for what a requisition is charged; False when nobody has to be told."""
-    insurer = insurer_of(unit, request.visit)
+) -> None:
+    """The same for what a requisition is charged."""
     plan(
         unit,
         insurer,
@@ -163,7 +168,6 @@ def plan_requisition(
         perform_dept_code=request.perform_dept_code,
         occurred_at=occurred_at,
     )
-    return insurer is not None
 
 
 def booked(session: Session, charge: MoneyTransaction, left: Iterable[Left], cause: MoneyTransaction) -> list[Forward]:

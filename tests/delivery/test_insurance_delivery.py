@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Partner
+from gateway.delivery.redrive import RedriveRefused, discard, retry
 from gateway.operations.dispatch import Forward, Origin
 from gateway.operations.insurance import SETTLE, UNSETTLE, UPLOAD, WITHDRAW
 from gateway.simulators.process import SimulatorProcess, free_port
@@ -98,6 +99,27 @@ def test_a_refused_upload_holds_up_nobody(insured: Site, platform: SimulatorProc
     with insured.working():
         insured.wait_until_all_is_finished()
     assert (insured.state(refused), insured.state(other)) == ("REFUSED", "DELIVERED")
+
+
+def test_a_refused_message_can_be_sent_again_once_the_reason_is_mended(
+    insured: Site, platform: SimulatorProcess
+) -> None:
+    platform.disturb(refuse="-1", operation="2301")
+    (upload,) = insured.put(forward(UPLOAD))
+    with insured.working():
+        insured.wait_for(upload, "REFUSED")
+        with insured.sessions.begin() as session:
+            retry(session, insured.jobs, upload)
+        insured.wait_for(upload, "DELIVERED")
+    assert [d["state"] for d in platform.state()["details"]] == ["UPLOADED"]
+
+
+def test_what_a_platform_refused_is_not_discarded_once_more(insured: Site, platform: SimulatorProcess) -> None:
+    (refused,) = insured.put(forward(UPLOAD, person="X1"))
+    with insured.working():
+        insured.wait_for(refused, "REFUSED")
+    with insured.sessions.begin() as session, pytest.raises(RedriveRefused):
+        discard(session, insured.jobs, refused, "no", insured.now())
 
 
 def test_a_slow_platform_is_waited_for(insured: Site, platform: SimulatorProcess) -> None:

@@ -287,6 +287,16 @@ def test_the_fee_type_or_else_the_insurance_number_says_who_is_insured(
     assert (told(insured) != []) == is_insured
 
 
+def test_where_his_uploads_what_it_charged_itself_the_gateway_uploads_only_the_rest(insured: Hospital) -> None:
+    insured.choose(rules=Rules(insurance=InsuranceRules(his_uploads_its_own=True)))
+    insured.send(outpatient_ct(visit=insured_visit(visit_type=VisitType.OUTPATIENT)))
+    insured.send(insured_charge("C1"), by="HIS")
+    insured.send(his_refund("F1", source_system="HIS"), by="HIS")
+    assert told(insured) == []
+    insured.send(insured_charge("C2"))
+    assert told(insured) == [(UPLOAD, "-C")]
+
+
 def test_a_site_without_a_platform_notices_nothing(hospital: Hospital) -> None:
     asked: list[str] = []
 
