@@ -43,7 +43,7 @@ class ReconciliationDifference(Base):
 
     __tablename__ = "reconciliation_difference"
     __table_args__ = (
-        Index("ix_reconciliation_difference_run_id", "run_id", "kind"),
+        Index("ix_reconciliation_difference_run_id", "run_id", "identity"),
         Index("ix_reconciliation_difference_our_key", "our_key"),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -112,8 +112,10 @@ def write_sheets(session: Session, summary: Summary, zone: tzinfo, folder: Path)
     name = f"{run.day:%Y-%m-%d}-{run.counterpart.lower()}{place}"
     book, page = folder / f"{name}.xlsx", folder / f"{name}.html"
     facts = _facts(summary, zone)
-    _replace(book, lambda path: write_workbook(path, facts, lines_of(session, summary, zone)))
-    _replace(page, lambda path: _write_page(path, facts, lines_of(session, summary, zone)))
+    groups: dict[tuple[str, Advice], Group] = {}
+    lines = _grouped(lines_of(session, summary, zone), groups)
+    _replace(book, lambda path: write_workbook(path, facts, lines))
+    _replace(page, lambda path: _write_page(path, facts, groups.values()))
     return book, page
 
 
@@ -205,8 +207,8 @@ class Group:
     """How many are left to the workbook."""
 
 
-def _write_page(path: Path, facts: dict[str, Any], lines: Iterator[Line]) -> None:
-    groups: dict[tuple[str, Advice], Group] = {}
+def _grouped(lines: Iterable[Line], groups: dict[tuple[str, Advice], Group]) -> Iterator[Line]:
+    """The same lines, while the groups of the page are filled beside."""
     for line in lines:
         kind, told = line.found.kind, line.advice
         group = groups.setdefault((kind, told), Group(kind, line.words, REMARKS.get(line.found.remark), told))
@@ -214,7 +216,11 @@ def _write_page(path: Path, facts: dict[str, Any], lines: Iterator[Line]) -> Non
             group.lines.append(line)
         else:
             group.more += 1
+        yield line
+
+
+def _write_page(path: Path, facts: dict[str, Any], groups: Iterable[Group]) -> None:
     order = {str(kind): place for place, kind in enumerate(Kind)}
-    shown = sorted(groups.values(), key=lambda group: order[group.kind])
+    shown = sorted(groups, key=lambda group: order[group.kind])
     with path.open("wb") as file:
         _environment().get_template("day_sheet.html").stream(groups=shown, **facts).dump(file, encoding="utf-8")

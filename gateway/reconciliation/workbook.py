@@ -21,7 +21,6 @@ HEAD = Font(bold=True, color="FFFFFF")
 HEAD_FILL = PatternFill("solid", fgColor="1F4E5F")
 BOLD = Font(bold=True)
 MONEY = "#,##0.00;[Red]-#,##0.00"
-TIME = "yyyy-mm-dd hh:mm:ss"
 COUNT, AMOUNT = 12, 16
 TOTALS = (
     ("科室 Department", 16),
@@ -129,16 +128,16 @@ def _cell(sheet: Any, value: object, **style: Any) -> Any:
     """A value that stays what it is: money is a number, a number that begins with `=` or `0` is text."""
     if isinstance(value, datetime):
         value = value.replace(tzinfo=None)
-    if isinstance(value, str):
-        value = "".join(character for character in value if character.isprintable() or character == " ")
+    if isinstance(value, str) and not value.isprintable():
+        value = "".join(character for character in value if character.isprintable())
+    is_formula = isinstance(value, str) and value.startswith(FORMULA)
+    if not (style or is_formula or isinstance(value, Decimal)):
+        return value  # a cell object costs more than all the rest of it
     cell = WriteOnlyCell(sheet, value)
-    if isinstance(value, str):
-        cell.data_type = "s"
-        cell.quotePrefix = value.startswith(FORMULA)
+    if is_formula:
+        cell.data_type, cell.quotePrefix = "s", True
     elif isinstance(value, Decimal):
         cell.number_format = MONEY
-    elif isinstance(value, datetime):
-        cell.number_format = TIME
     for name, wanted in style.items():
         setattr(cell, name, wanted)
     return cell

@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_reconciliation_difference"),
         sa.ForeignKeyConstraint(["run_id"], ["reconciliation_run.id"], name="fk_reconciliation_difference_run_id"),
     )
-    op.create_index("ix_reconciliation_difference_run_id", "reconciliation_difference", ["run_id", "kind"])
+    op.create_index("ix_reconciliation_difference_run_id", "reconciliation_difference", ["run_id", "identity"])
     op.create_index("ix_reconciliation_difference_our_key", "reconciliation_difference", ["our_key"])
     op.create_table(
         "reconciliation_resolution",
