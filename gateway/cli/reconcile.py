@@ -16,14 +16,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from sqlalchemy.orm import Session
 
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
-from gateway.config import Settings, load_settings
+from gateway.config import INSURANCE, Settings, load_settings
 from gateway.contract import Contract
 from gateway.delivery.routing import partners_of
 from gateway.messages.wire import Wire
 from gateway.partners.books import HisBooks
 from gateway.partners.registry import Partners
 from gateway.reconciliation import results
-from gateway.reconciliation.asking import AskedHis, Books, BooksUnavailable
+from gateway.reconciliation.asking import AskedHis, AskedInsurer, Books, BooksUnavailable
 from gateway.reconciliation.booking import DIFFERENCES, WORDS, Counterpart
 from gateway.reconciliation.files import FileRefused
 from gateway.reconciliation.listing import FileList
@@ -67,6 +67,9 @@ def reconcile(
     from_his: Annotated[
         bool, typer.Option("--from-his", help="Ask HIS; done without saying when no file is given.")
     ] = False,
+    from_insurer: Annotated[
+        bool, typer.Option("--from-insurer", help="Ask the insurance platforms; done without saying like --from-his.")
+    ] = False,
     every: Annotated[
         bool, typer.Option("--all", help="Ask for details also where the totals of a department agree.")
     ] = False,
@@ -85,21 +88,27 @@ def reconcile(
         return None
     if from_his and his_file is not None:
         raise Failure("Give --his-file or --from-his, not both.", WRONG)
+    asked = (from_his, from_insurer) if his_file or insurer_file or from_his or from_insurer else (True, True)
     settings = load_settings(folder)
     hospital = hospital or settings.hospital_code
     if hospital not in settings.hospital_codes:
         raise Failure(f"{hospital} is no hospital of this site.", WRONG)
     wanted = _day(day, settings)
     sheets = output or settings.folder / "reconciliation" / "sheets"
-    summaries = []
+    summaries, silent = [], None
     with database_session(settings) as session, _progress() as tell:
         runner = Runner(settings, lambda: datetime.now(settings.zone), tell)
-        for counterpart, source in _sources(settings, hospital, his_file, insurer_file, from_his):
-            actor = f"terminal:{getpass.getuser()}"
-            order = Order(hospital, wanted, counterpart, actor, department, every)
-            summaries.append(_compare(session, runner, order, source, settings, sheets))
+        for counterpart, source in _sources(settings, hospital, his_file, insurer_file, asked):
+            order = Order(hospital, wanted, counterpart, f"terminal:{getpass.getuser()}", department, every)
+            try:
+                summaries.append(_compare(session, runner, order, source, settings, sheets))
+            except BooksUnavailable as problem:
+                session.rollback()
+                silent = silent or Failure(str(problem), NOT_COMPARED)
     for summary, paths, lines in summaries:
         _show(summary, paths, lines)
+    if silent is not None:
+        raise silent
     return DIFFERENT if any(summary.differences for summary, _, _ in summaries) else 0
 
 
@@ -156,37 +165,44 @@ Source = FileList | Books
 
 
 def _sources(
-    settings: Settings, hospital: str, his_file: Path | None, insurer_file: Path | None, from_his: bool
+    settings: Settings, hospital: str, his_file: Path | None, insurer_file: Path | None, asked: tuple[bool, bool]
 ) -> Iterator[tuple[Counterpart, Source]]:
     """With whom the books are compared, and where the other side's are."""
     if his_file is not None:
         yield Counterpart.HIS, FileList(his_file, settings.reconciliation, settings.zone)
     if insurer_file is not None:
         yield Counterpart.INSURER, FileList(insurer_file, settings.reconciliation, settings.zone)
-    if from_his or (his_file is None and insurer_file is None):
+    if asked[0]:
         yield Counterpart.HIS, _his(settings, hospital)
+    if asked[1]:
+        for name in _routed(settings, INSURANCE, hospital):
+            books = _partners(settings).insurance(name)
+            if books is not None:
+                yield Counterpart.INSURER, AskedInsurer(name, books)
 
 
 def _his(settings: Settings, hospital: str) -> Books:
     """The HIS that books our charges."""
     name = settings.reconciliation.his
     if name is None:
-        routed = partners_of(
-            settings.routes, "ChargeItem", hospital_code=hospital, requisition_type=None, perform_dept=None
-        )
+        routed = _routed(settings, "ChargeItem", hospital)
         if not routed:
             raise Failure(
                 "No partner gets ChargeItem: give --his-file, or name the HIS in [reconciliation] his.", WRONG
             )
         name = routed[0]
     settings.partner(name)
+    return AskedHis(HisBooks(_partners(settings), name, hospital, lambda: datetime.now(settings.zone)))
 
-    def now() -> datetime:
-        return datetime.now(settings.zone)
 
+def _routed(settings: Settings, operation: str, hospital: str) -> tuple[str, ...]:
+    return partners_of(settings.routes, operation, hospital_code=hospital, requisition_type=None, perform_dept=None)
+
+
+def _partners(settings: Settings) -> Partners:
     contract = Contract()
-    partners = Partners(settings.partners, contract, Wire(contract, settings.zone), now)
-    return AskedHis(HisBooks(partners, name, hospital, now))
+    wire = Wire(contract, settings.zone)
+    return Partners(settings.partners, contract, wire, lambda: datetime.now(settings.zone))
 
 
 def _compare(
@@ -199,8 +215,6 @@ def _compare(
             summary = runner.with_books(session, order, source)
     except FileRefused as refused:
         raise Failure(str(refused), WRONG) from None
-    except BooksUnavailable as problem:
-        raise Failure(str(problem), NOT_COMPARED) from None
     audit(session, "RECONCILE", f"{order.day} {order.counterpart}", f"differences={summary.differences}")
     session.commit()
     paths = write_sheets(session, summary, settings.zone, sheets)

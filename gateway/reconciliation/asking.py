@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import Protocol
 
 from gateway.messages.query import BookingRecord, BookingTotal, TransactionRecord
+from gateway.operations.insurance_books import InsuranceBooks, InsuranceUnavailable
 from gateway.partners.books import BooksClosed, HisBooks, NoList, Wanted
 from gateway.reconciliation.booking import Booking, BookState, Direction, Total
 from gateway.reconciliation.comparing import Day
 from gateway.terms import TransactionState
 
 NONE = Decimal("0.00")
+WITHDRAWN = "WITHDRAWN"
 
 
 class BooksUnavailable(Exception):
@@ -28,6 +30,10 @@ class Books(Protocol):
     """Books of the other side that can be asked. Each call may raise BooksUnavailable; the first two CannotList."""
 
     name: str
+    lists_departments: bool
+    """Whether totals and lists can be had for each performing department; if not, for all in one, under ''."""
+    covers_midnight: bool
+    """Whether its lists reach over the midnights of the day."""
 
     def totals(self, day: Day) -> dict[str, Total]:
         """What is booked on the day, by performing department."""
@@ -44,6 +50,9 @@ class Books(Protocol):
 
 class AskedHis:
     """A HIS that is asked by QueryTransaction."""
+
+    lists_departments = True
+    covers_midnight = True
 
     def __init__(self, books: HisBooks) -> None:
         self.name = books.name
@@ -79,7 +88,47 @@ class AskedHis:
             raise _unavailable(self.name, problem) from None
 
 
-def _unavailable(name: str, problem: BooksClosed) -> BooksUnavailable:
+class AskedInsurer:
+    """An insurance platform that is asked for its total and its details of a day (3201, 3202)."""
+
+    lists_departments = False
+    covers_midnight = False
+
+    def __init__(self, name: str, books: InsuranceBooks) -> None:
+        self.name = name
+        self._books = books
+
+    def totals(self, day: Day) -> dict[str, Total]:
+        try:
+            total = self._books.insurance_totals(day.day)
+        except InsuranceUnavailable as problem:
+            raise _unavailable(self.name, problem) from None
+        return {"": Total(total.count, total.amount)}
+
+    def bookings(self, day: Day, department: str | None) -> Iterator[Booking]:
+        """One for each batch of details; what was withdrawn is not in the platform's list."""
+        try:
+            details = self._books.insurance_details(day.day)
+        except InsuranceUnavailable as problem:
+            raise _unavailable(self.name, problem) from None
+        for line, detail in enumerate(details, 1):
+            yield Booking(
+                line=line,
+                number=detail.batch_no,
+                direction=Direction.CHARGE,
+                amount=detail.amount,
+                state=BookState.CANCELLED if detail.state == WITHDRAWN else BookState.BOOKED,
+                day=day.day,
+                visit_no=detail.visit_no or "",
+                detail_no=detail.detail_no,
+            )
+
+    def find(self, numbers: Iterable[tuple[Direction, str, str]]) -> Iterator[Booking]:
+        """A platform is not asked for single batches."""
+        return iter(())
+
+
+def _unavailable(name: str, problem: Exception) -> BooksUnavailable:
     return BooksUnavailable(
         f"{name} does not tell what it has booked ({problem}): try again, or give its list as a file."
     )

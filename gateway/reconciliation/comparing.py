@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateway.model.reconciliation import ReconciliationRun
-from gateway.reconciliation import ours
+from gateway.reconciliation import insured, ours
 from gateway.reconciliation.booking import Booking, Counterpart, Direction, Kind, Total
 
 STATEMENT_SECONDS = 600
@@ -142,6 +142,7 @@ class Comparison:
     def __init__(self, session: Session, day: Day) -> None:
         self._session = session
         self.day = day
+        self._side = ours if day.counterpart is Counterpart.HIS else insured
         self._window = ours.Window(day.hospital_code, day.counterpart, day.begin, day.tolerance)
         session.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'"))
         session.execute(text("SET LOCAL work_mem = '64MB'"))
@@ -176,12 +177,12 @@ class Comparison:
 
     def load_ours(self) -> None:
         """Take what we have of the day."""
-        ours.load_day(self._session, self._window)
+        self._side.load_day(self._session, self._window)
         self._session.execute(text("ANALYZE reconcile_ours"))
 
     def look_up_named(self) -> None:
         """Take also what they name and we have on another day."""
-        ours.load_named(self._session, self._window)
+        self._side.load_named(self._session, self._window)
         self._session.execute(text("ANALYZE reconcile_ours"))
 
     def leave_out(self, departments: Iterable[str]) -> None:

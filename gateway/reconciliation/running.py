@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from gateway.reconciliation.listing import FileList
 Progress = Callable[[str, int, int | None], None]
 """What is being done, how far, and of how much where that is known."""
 STEP = 500
+NOTHING = Decimal("0.00")
 MOST_NUMBERS = 500
 """How many single numbers are asked for after a list, so that a HIS that lost a day is not asked for each of it."""
 
@@ -63,7 +65,7 @@ class Runner:
         Where they tell single numbers only, each of ours is asked for. Raises BooksUnavailable, and keeps nothing then.
         """
         started, comparison = self._clock(), self._comparison(session, order)
-        loaded = Loaded(covers_midnight=True)
+        loaded = Loaded(covers_midnight=books.covers_midnight)
         self._progress("reading the ledger", 0, None)
         comparison.load_ours()
         loaded.notes["his_own"] = comparison.leave_out_his_own()
@@ -88,12 +90,24 @@ class Runner:
         self._progress(f"asking {books.name} for totals", 0, None)
         theirs = books.totals(comparison.day)
         ours = {dept: own for dept, (own, _) in comparison.totals().items()}
+        if not books.lists_departments:
+            return self._one_list(comparison, loaded, ours, theirs)
         every = {
             dept: (ours.get(dept, Total()), theirs.get(dept, Total())) for dept in sorted(ours.keys() | theirs.keys())
         }
         loaded.agreed = {dept: both for dept, both in every.items() if both[0] == both[1]}
         comparison.leave_out(loaded.agreed)
         return [dept for dept in every if dept not in loaded.agreed and order.department in ("", dept)]
+
+    def _one_list(
+        self, comparison: Comparison, loaded: Loaded, ours: dict[str, Total], theirs: dict[str, Total]
+    ) -> list[str | None]:
+        """All or nothing, by the net of all departments: what such a list counts as one is its own affair."""
+        if sum((total.net for total in ours.values()), NOTHING) != sum((t.net for t in theirs.values()), NOTHING):
+            return [None]
+        loaded.agreed = {dept: (total, total) for dept, total in ours.items()}
+        comparison.leave_out(ours)
+        return []
 
     def _fetched(self, day: Day, wanted: list[str | None], books: Books) -> Iterator[Booking]:
         if "" in wanted:  # a list of bookings without department cannot be asked for alone

@@ -112,6 +112,7 @@ def test_yesterday_is_compared_when_no_day_is_given(gateway: Command, ledger: Le
 
 class SilentHis:
     name = "HIS"
+    lists_departments = covers_midnight = True
 
     def totals(self, day):
         raise BooksUnavailable("HIS does not tell what it has booked (CONNECT): try again, or give its list as a file.")
