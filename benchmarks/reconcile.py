@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from gateway import migrate
 from gateway.config import Settings
 from gateway.database.embedded import EmbeddedDatabase, create_database
-from gateway.model.money import MoneyLine, MoneyTransaction
+from gateway.model.money import MoneyLine, MoneyState, MoneyTransaction
 from gateway.reconciliation.booking import DIFFERENCES, Counterpart
 from gateway.reconciliation.listing import FileList
 from gateway.reconciliation.running import Order, Runner
@@ -66,18 +66,21 @@ def fill(engine: Engine, count: int) -> None:
 
 
 def seed(session: Session, numbers: range, count: int) -> None:
-    rows, lines = [], []
+    rows, lines, states = [], [], []
     for number in numbers:
         at, key = booked_at(number, count), f"K{number:08d}"
-        fixed = {"kind": "CHARGE", "state": "CONFIRMED", "branch_code": "", "source": "GATEWAY", "content_hash": ""}
+        fixed = {"kind": "CHARGE", "branch_code": "", "source": "GATEWAY", "content_hash": ""}
         whose = {"visit_type": "3", "visit_no": f"V{number % 3000}", "patient_id": f"P{number % 3000}"}
         names = {"key": key, "txn_no": key, "message_id": key, "number": f"JF{number:08d}", "sender_code": "PACS"}
         where = {"hospital_code": HOSPITAL, "perform_dept_code": DEPARTMENTS[number % 5]}
-        rows.append(fixed | whose | names | where | {"occurred_at": at, "created_at": at, "settled_at": at})
-        item = {"charge_code": "210300002", "item_name": "CT", "quantity": Decimal(1), "amount": amount_of(number)}
-        lines.append(item | {"transaction_key": key, "line_no": 1})
+        rows.append(fixed | whose | names | where | {"occurred_at": at, "created_at": at})
+        item = {"charge_code": "210300002", "item_name": "CT", "quantity": Decimal(1)}
+        lines.append(item | {"transaction_key": key, "line_no": 1, "stated_amount": amount_of(number)})
+        states.append({"transaction_key": key, "seq": 1, "state": "SENT", "at": at})
+        states.append({"transaction_key": key, "seq": 2, "state": "CONFIRMED", "at": at})
     session.execute(insert(MoneyTransaction), rows)
     session.execute(insert(MoneyLine), lines)
+    session.execute(insert(MoneyState), states)
 
 
 def export(path: Path, count: int) -> None:

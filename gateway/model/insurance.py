@@ -100,7 +100,7 @@ class InsuranceEvent(Base):
     """One state of a batch or a settlement; the newest is the present one."""
 
     __tablename__ = "insurance_event"
-    __table_args__ = (Index("ix_insurance_event_subject", "subject", "id"),)
+    __table_args__ = (Index("ix_insurance_event_subject", "subject", "id"), Index("ix_insurance_event_at", "at"))
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     subject: Mapped[str]

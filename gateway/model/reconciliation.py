@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from gateway.model.append_only import keep_forever
 from gateway.model.base import Base, Money
 
 
@@ -93,3 +94,6 @@ class Turn(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     hour: Mapped[datetime]
+
+
+keep_forever(ReconciliationRun, ReconciliationDifference, ReconciliationResolution)

@@ -14,7 +14,7 @@ WITH wanted AS MATERIALIZED ({wanted}), uploaded AS (
 ), amounts AS (
     SELECT w.number, sum(coalesce(l.amount, m.amount, 0)) AS amount
     FROM wanted w JOIN insurance_batch b ON b.number = w.number JOIN insurance_line l ON l.batch_number = w.number
-    LEFT JOIN money_line m ON m.transaction_key = b.transaction_key AND m.line_no = l.line_no GROUP BY w.number
+    LEFT JOIN money_line_now m ON m.transaction_key = b.transaction_key AND m.line_no = l.line_no GROUP BY w.number
 )
 INSERT INTO reconcile_ours (key, number, direction, sender, branch, dept, visit_no, requisition_no, own_no, at, core,
     amount, state, by_his)

@@ -1,0 +1,24 @@
+"""What was found by comparing the books stays as it was written; the insurer's events are found by their time."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from gateway.model.append_only import trigger
+
+revision = "0008"
+down_revision = "0007"
+
+KEPT = ("reconciliation_run", "reconciliation_difference", "reconciliation_resolution")
+
+
+def upgrade() -> None:
+    op.create_index("ix_insurance_event_at", "insurance_event", ["at"])
+    for table in KEPT:
+        op.execute(trigger(table))
+
+
+def downgrade() -> None:
+    for table in KEPT:
+        op.execute(f"DROP TRIGGER keep_forever ON {table}")
+    op.drop_index("ix_insurance_event_at", "insurance_event")
