@@ -1,4 +1,4 @@
-"""The last story: HIS's books are disturbed in every way, compared with the gateway's, and each difference is found."""
+"""The last story: HIS's books are disturbed in every way, compared with ours, and each difference is found."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def books_compared(stage: Stage) -> None:
     his.books("change", "JF802", "99.00")
     his.books("void", "JF803")
     his.books("invent", "JF899", "55.00")
+    stage.board.note("and the insurance platform has a batch that nobody here has uploaded")
+    stage.partners["YB"].books("invent", "SB899", "66.00")
 
     stage.board.note("HIS refuses the charge of a registration; another exam was paid a week ago and never made")
     stage.send("HIS", "SubmitRequisition", ct_requisition("SQ802", who, visit, ReleaseEvent="NURSE_SENT"))
@@ -46,6 +48,7 @@ def books_compared(stage: Stage) -> None:
     seeded = (
         ("GW_ONLY", "JF801", "what HIS has lost is found"),
         ("HIS_ONLY", "JF899", "what only HIS has is found"),
+        ("INS_ONLY", "SB899", "what only the insurer has is found"),
         ("AMOUNT_DIFF", "JF802", "the changed amount is found"),
         ("STATUS_DIFF", "JF803", "the voided booking is found"),
         ("MISSED_CHARGE", "SQ802", "the exam without a charge is found"),
@@ -67,6 +70,6 @@ def _compare(stage: Stage) -> set[tuple[str, str]]:
     for line in done.stdout.splitlines():
         if line.startswith("Differences:"):
             stage.board.note(line)
-    sheets = sorted(path.suffix for path in (folder / "reconciliation" / "sheets").iterdir())
-    stage.board.check("the day sheet is there, as workbook and as page", sheets, [".html", ".xlsx"])
+    sheets = [path.name.partition("-his.")[2] for path in (folder / "reconciliation" / "sheets").glob("*-his.*")]
+    stage.board.check("the day sheet is there, as workbook and as page", sorted(sheets), ["html", "xlsx"])
     return set(FOUND.findall(done.stdout))

@@ -43,6 +43,7 @@ class InsuranceBatch(Base):
     __table_args__ = (
         Index("ix_insurance_batch_transaction_key", "transaction_key", "seq", unique=True),
         Index("ix_insurance_batch_visit_no", "hospital_code", "visit_no"),
+        Index("ix_insurance_batch_occurred_at", "hospital_code", "occurred_at"),
     )
 
     number: Mapped[str] = mapped_column(primary_key=True)
@@ -100,7 +101,7 @@ class InsuranceEvent(Base):
     """One state of a batch or a settlement; the newest is the present one."""
 
     __tablename__ = "insurance_event"
-    __table_args__ = (Index("ix_insurance_event_subject", "subject", "id"), Index("ix_insurance_event_at", "at"))
+    __table_args__ = (Index("ix_insurance_event_subject", "subject", "id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     subject: Mapped[str]

@@ -8,10 +8,7 @@ from sqlalchemy.orm import Session
 from gateway.reconciliation.ours import Window
 
 _BATCHES = """
-WITH wanted AS MATERIALIZED ({wanted}), uploaded AS (
-    SELECT w.number, min(e.at) AS at FROM wanted w JOIN insurance_event e ON e.subject = w.number
-    WHERE e.state = 'UPLOADED' GROUP BY w.number
-), amounts AS (
+WITH wanted AS MATERIALIZED ({wanted}), amounts AS (
     SELECT w.number, sum(coalesce(l.amount, m.amount, 0)) AS amount
     FROM wanted w JOIN insurance_batch b ON b.number = w.number JOIN insurance_line l ON l.batch_number = w.number
     LEFT JOIN money_line_now m ON m.transaction_key = b.transaction_key AND m.line_no = l.line_no GROUP BY w.number
@@ -19,21 +16,21 @@ WITH wanted AS MATERIALIZED ({wanted}), uploaded AS (
 INSERT INTO reconcile_ours (key, number, direction, sender, branch, dept, visit_no, requisition_no, own_no, at, core,
     amount, state, by_his)
 SELECT b.number, b.number, 'CHARGE', t.sender_code, b.branch_code, b.perform_dept_code, b.visit_no,
-    coalesce(q.requisition_no, ''), t.number, coalesce(u.at, b.occurred_at),
-    coalesce(u.at, b.occurred_at) >= :day_begin AND coalesce(u.at, b.occurred_at) < :day_end, coalesce(a.amount, 0),
+    coalesce(q.requisition_no, ''), t.number, b.occurred_at, b.occurred_at >= :day_begin AND b.occurred_at < :day_end,
+    coalesce(a.amount, 0),
     CASE WHEN newest.state IN ('UPLOADED', 'SETTLED', 'WITHDRAWING') THEN 'BOOKED'
          WHEN newest.state IN ('WITHDRAWN', 'REFUSED') THEN 'CANCELLED' ELSE 'PENDING' END,
     false
 FROM wanted w JOIN insurance_batch b ON b.number = w.number
 JOIN money_transaction t ON t.key = b.transaction_key
 LEFT JOIN requisition q ON q.key = t.requisition_key
-LEFT JOIN uploaded u ON u.number = w.number LEFT JOIN amounts a ON a.number = w.number
+LEFT JOIN amounts a ON a.number = w.number
 LEFT JOIN LATERAL (
     SELECT e.state FROM insurance_event e WHERE e.subject = b.number ORDER BY e.id DESC LIMIT 1) newest ON true
 """
 _OF_THE_DAY = """
-    SELECT DISTINCT b.number FROM insurance_event e JOIN insurance_batch b ON b.number = e.subject
-    WHERE b.hospital_code = :hospital AND e.at >= :begin AND e.at < :end
+    SELECT number FROM insurance_batch
+    WHERE hospital_code = :hospital AND occurred_at >= :begin AND occurred_at < :end
 """
 _NAMED_BY_THEM = """
     SELECT DISTINCT b.number FROM reconcile_theirs r
@@ -43,7 +40,7 @@ _NAMED_BY_THEM = """
 
 
 def load_day(session: Session, window: Window) -> None:
-    """Into reconcile_ours: the batches of the day and around midnight, at the time the platform took them."""
+    """Into reconcile_ours: the batches of the day and around midnight, by the time of the charge as the platform has it."""
     session.execute(text(_BATCHES.format(wanted=_OF_THE_DAY)), window.parameters())
 
 

@@ -45,6 +45,15 @@ class SimulatedInsurance(SimulatedSystem):
         """What it remembers, without the messages themselves."""
         return {kind: records for kind, records in self.memory.everything().items() if kind != "answers"}
 
+    def act(self, action: str, number: str, amount: str = "") -> None:
+        """`invent` a batch of the last visit, as if somebody else had uploaded it."""
+        if action != "invent" or not self.memory.all("visits"):
+            return super().act(action, number, amount)
+        visit = self.memory.all("visits")[-1]
+        names = {"detail_no": f"{number}001", "batch_no": number, "day": f"{datetime.now().astimezone():%Y-%m-%d}"}
+        whose = {"visit_no": visit["visit_no"], "platform_visit_no": visit["platform_visit_no"]}
+        return self._keep_detail({**names, **whose, "amount": amount}, UPLOADED)
+
     @property
     def functions(self) -> dict[str, Callable[[Any], dict[str, Any]]]:
         """What it serves: function number -> what does it."""

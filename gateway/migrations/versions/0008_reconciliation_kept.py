@@ -1,4 +1,4 @@
-"""What was found by comparing the books stays as it was written; the insurer's events are found by their time."""
+"""What was found by comparing the books stays as it was written; what is uploaded to an insurer is found by its day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT = ("reconciliation_run", "reconciliation_difference", "reconciliation_resol
 
 
 def upgrade() -> None:
-    op.create_index("ix_insurance_event_at", "insurance_event", ["at"])
+    op.create_index("ix_insurance_batch_occurred_at", "insurance_batch", ["hospital_code", "occurred_at"])
     for table in KEPT:
         op.execute(trigger(table))
 
@@ -21,4 +21,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in KEPT:
         op.execute(f"DROP TRIGGER keep_forever ON {table}")
-    op.drop_index("ix_insurance_event_at", "insurance_event")
+    op.drop_index("ix_insurance_batch_occurred_at", "insurance_batch")
