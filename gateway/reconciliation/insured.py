@@ -40,7 +40,7 @@ _NAMED_BY_THEM = """
 
 
 def load_day(session: Session, window: Window) -> None:
-    """Into reconcile_ours: the batches of the day and around midnight, by the time of the charge as the platform has it."""
+    """Into reconcile_ours: the batches of the day and around midnight, by the time of their charges."""
     session.execute(text(_BATCHES.format(wanted=_OF_THE_DAY)), window.parameters())
 
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from gateway.model.append_only import trigger
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 KEPT = ("reconciliation_run", "reconciliation_difference", "reconciliation_resolution")
 
