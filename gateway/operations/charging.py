@@ -134,7 +134,10 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
     lines = _one_per_code(lines)
     if not lines:
         return None
-    key, number = f"{unit.txn_no}-C", f"GW-{unit.txn_no}"
+    # One report may imply the registration of several requisitions.
+    nth = unit.count("charge")
+    key = f"{unit.txn_no}-C" + (str(nth) if nth > 1 else "")
+    number = f"GW-{unit.txn_no}" + (f"-{nth}" if nth > 1 else "")
     insurer = insurance.insurer_of(unit, request.visit, by_his=False)
     add_transaction(
         unit,
@@ -197,10 +200,11 @@ def reverse_charges(
         )
     ).all()
     bookings = []
-    for number, charge in enumerate(charges, 1):
+    for charge in charges:
         left = [line for line in remaining(unit.session, charge) if line.item_seq in seqs and line.quantity > 0]
         if left:
-            bookings.append(_reverse(unit, requisition, charge, left, f"R{number}", by_his=by_his))
+            suffix = f"R{unit.count('reversal')}"
+            bookings.append(_reverse(unit, requisition, charge, left, suffix, by_his=by_his))
     return bookings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,6 +98,7 @@ class Unit:
     """Kind and subject of alerts that stand although the message itself is refused."""
     _rows: list[Row] = field(default_factory=list)
     _forwards: list[Forward] = field(default_factory=list)
+    _counts: Counter[str] = field(default_factory=Counter)
     _asked: bool = False
 
     @property
@@ -137,6 +139,11 @@ class Unit:
     def add(self, model: type[Base], **values: Any) -> None:
         """Insert a row when the message is decided, together with all others in one round trip."""
         self._rows.append((model, values))
+
+    def count(self, what: str) -> int:
+        """1 for the first thing of this kind that the message makes, 2 for the second: what numbers are made of."""
+        self._counts[what] += 1
+        return self._counts[what]
 
     def alert(self, kind: str, subject: str) -> None:
         """Tell the people on duty; `subject` holds numbers only."""
