@@ -157,17 +157,12 @@ def plan_requisition(
     occurred_at: datetime,
 ) -> None:
     """The same for what a requisition is charged."""
-    codes = {
-        (item.item_seq, charge.charge_code): charge.insurance_code
-        for item in request.items
-        for charge in item.charge_items
-    }
     plan(
         unit,
         insurer,
         key,
         request.visit,
-        [line | {"insurance_code": codes.get((line["item_seq"], line["charge_code"]))} for line in lines],
+        lines,
         branch_code=branch_code,
         patient_id=request.patient.patient_id,
         perform_dept_code=request.perform_dept_code,

@@ -137,7 +137,7 @@ def _store(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionRe
     forwarded = False
     if released:
         charge_at_release(unit, request, unit.txn_no, unit.branch_code, point or "", is_new=True)
-        forwarded = unit.send(performing(unit, request), OPERATION, request, request.requisition_no)
+        forwarded = _send_new(unit, request)
     return SubmitRequisitionResponseType(
         result=unit.accepted(forwarded=False if forwarded else None),
         requisition_no=request.requisition_no,
@@ -206,9 +206,18 @@ def _release(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) 
         if item.state is StatusCode.HELD:
             item.status_code = StatusCode.RELEASED
     charge_at_release(unit, request, known.key, known.branch_code, known.charge_point)
-    new = replace(request, action=RequisitionAction.NEW)
-    unit.send(performing(unit, request), OPERATION, new, known.requisition_no)
+    _send_new(unit, replace(request, action=RequisitionAction.NEW))
     return _answer(unit, known)
+
+
+def _send_new(unit: Unit, request: SubmitRequisitionRequest) -> bool:
+    """To whoever performs it. When that is nobody, the department has to ask for it, or its code is wrong."""
+    forwarded = unit.send(performing(unit, request), OPERATION, request, request.requisition_no)
+    if not forwarded:
+        unit.warnings.append(
+            "没有系统接收该申请单，请核对 PerformDeptCode (no system is sent this requisition: check PerformDeptCode)"
+        )
+    return forwarded
 
 
 # --- CANCEL -----------------------------------------------------------------------------------------------------------
