@@ -9,11 +9,12 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Engine, create_engine, pool
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -41,7 +42,9 @@ from gateway.operations.record_quota import forget_old_looks
 from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Site
 from gateway.partners.registry import Partners
-from gateway.reconciliation.rounds import Inbox, look_at_open_items
+from gateway.reconciliation.asking import Books, asked_books
+from gateway.reconciliation.booking import Counterpart
+from gateway.reconciliation.rounds import Inbox, Nightly, look_at_open_items
 from gateway.security.authentication import ClientDirectory
 from gateway.security.secrets import Secrets
 from gateway.site import database_url
@@ -238,15 +241,24 @@ def _keep_up(core: Core, ended: threading.Event) -> None:
 
 
 def _reconcile(core: Core, ended: threading.Event) -> None:
-    """Open items every hour, and lists from the inbox; beside the upkeep, because a large list takes its time."""
-    inbox = Inbox(core.settings, core.sessions, core.clock)
+    """Open items, lists from the inbox, yesterday every night; beside the upkeep, because it takes its time."""
+    settings, clock = core.settings, core.clock
+
+    def books(hospital: str) -> Iterable[tuple[Counterpart, Books]]:
+        def routed(operation: str) -> tuple[str, ...]:
+            return core.dispatch.partners_for(operation, hospital_code=hospital)
+
+        return asked_books(core.partners, settings.reconciliation.his, routed, hospital, clock)
+
+    inbox, nightly = Inbox(settings, core.sessions, clock), Nightly(settings, core.sessions, clock, books)
     while not ended.wait(UPKEEP_SECONDS):
         try:
             with core.sessions.begin() as session:
-                look_at_open_items(session, core.settings, core.clock())
+                look_at_open_items(session, settings, clock())
             inbox.empty()
-        except SQLAlchemyError as problem:
-            _log.warning("Reconciliation has to wait for the database: %s.", type(problem).__name__)
+            nightly.compare()
+        except (SQLAlchemyError, psycopg.Error, OSError) as problem:
+            _log.warning("Reconciliation has to wait: %s.", type(problem).__name__)
 
 
 def _critical_threads(core: Core, ended: threading.Event) -> list[threading.Thread]:

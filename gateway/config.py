@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from datetime import date, timedelta, timezone
+from datetime import date, time, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -117,6 +117,8 @@ class Reconciliation(Strict):
     """After how many days a charge without exam is a difference."""
     open_minutes: int = Field(default=5, ge=1, le=1440)
     """After how long something unfinished is an open item."""
+    nightly: time | None = None
+    """When yesterday is compared with HIS and the insurers by itself; never when absent."""
     his: Identifier | None = None
     """The partner whose books are asked for; the one that gets ChargeItem when absent."""
     columns: dict[str, tuple[str, ...]] = {}

@@ -16,14 +16,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from sqlalchemy.orm import Session
 
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
-from gateway.config import INSURANCE, Settings, load_settings
+from gateway.config import Settings, load_settings
 from gateway.contract import Contract
 from gateway.delivery.routing import partners_of
 from gateway.messages.wire import Wire
-from gateway.partners.books import HisBooks
 from gateway.partners.registry import Partners
 from gateway.reconciliation import results
-from gateway.reconciliation.asking import AskedHis, AskedInsurer, Books, BooksUnavailable
+from gateway.reconciliation.asking import Books, BooksUnavailable, asked_books
 from gateway.reconciliation.booking import DIFFERENCES, WORDS, Counterpart
 from gateway.reconciliation.files import FileRefused
 from gateway.reconciliation.listing import FileList
@@ -172,37 +171,26 @@ def _sources(
         yield Counterpart.HIS, FileList(his_file, settings.reconciliation, settings.zone)
     if insurer_file is not None:
         yield Counterpart.INSURER, FileList(insurer_file, settings.reconciliation, settings.zone)
-    if asked[0]:
-        yield Counterpart.HIS, _his(settings, hospital)
-    if asked[1]:
-        for name in _routed(settings, INSURANCE, hospital):
-            books = _partners(settings).insurance(name)
-            if books is not None:
-                yield Counterpart.INSURER, AskedInsurer(name, books)
+    known = list(_asked(settings, hospital)) if any(asked) else []
+    if asked[0] and not any(counterpart is Counterpart.HIS for counterpart, _ in known):
+        raise Failure("No partner gets ChargeItem: give --his-file, or name the HIS in [reconciliation] his.", WRONG)
+    for counterpart, books in known:
+        if asked[0] if counterpart is Counterpart.HIS else asked[1]:
+            yield counterpart, books
 
 
-def _his(settings: Settings, hospital: str) -> Books:
-    """The HIS that books our charges."""
-    name = settings.reconciliation.his
-    if name is None:
-        routed = _routed(settings, "ChargeItem", hospital)
-        if not routed:
-            raise Failure(
-                "No partner gets ChargeItem: give --his-file, or name the HIS in [reconciliation] his.", WRONG
-            )
-        name = routed[0]
-    settings.partner(name)
-    return AskedHis(HisBooks(_partners(settings), name, hospital, lambda: datetime.now(settings.zone)))
+def _asked(settings: Settings, hospital: str) -> Iterator[tuple[Counterpart, Books]]:
+    """Whose books can be asked."""
 
+    def now() -> datetime:
+        return datetime.now(settings.zone)
 
-def _routed(settings: Settings, operation: str, hospital: str) -> tuple[str, ...]:
-    return partners_of(settings.routes, operation, hospital_code=hospital, requisition_type=None, perform_dept=None)
+    def routed(operation: str) -> tuple[str, ...]:
+        return partners_of(settings.routes, operation, hospital_code=hospital, requisition_type=None, perform_dept=None)
 
-
-def _partners(settings: Settings) -> Partners:
     contract = Contract()
-    wire = Wire(contract, settings.zone)
-    return Partners(settings.partners, contract, wire, lambda: datetime.now(settings.zone))
+    partners = Partners(settings.partners, contract, Wire(contract, settings.zone), now)
+    return asked_books(partners, settings.reconciliation.his, routed, hospital, now)
 
 
 def _compare(

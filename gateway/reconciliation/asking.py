@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from gateway.config import INSURANCE
 from gateway.messages.query import BookingRecord, BookingTotal, TransactionRecord
 from gateway.operations.insurance_books import InsuranceBooks, InsuranceUnavailable
 from gateway.partners.books import BooksClosed, HisBooks, NoList, Wanted
-from gateway.reconciliation.booking import Booking, BookState, Direction, Total
+from gateway.partners.registry import Partners
+from gateway.reconciliation.booking import Booking, BookState, Counterpart, Direction, Total
 from gateway.reconciliation.comparing import Day
 from gateway.terms import TransactionState
 
@@ -126,6 +128,23 @@ class AskedInsurer:
     def find(self, numbers: Iterable[tuple[Direction, str, str]]) -> Iterator[Booking]:
         """A platform is not asked for single batches."""
         return iter(())
+
+
+def asked_books(
+    partners: Partners,
+    his: str | None,
+    routed: Callable[[str], Iterable[str]],
+    hospital_code: str,
+    now: Callable[[], datetime],
+) -> Iterator[tuple[Counterpart, Books]]:
+    """Who can be asked for a hospital: its HIS, which `his` names or ChargeItem is routed to, and its insurers."""
+    name = his or next(iter(routed("ChargeItem")), None)
+    if name is not None:
+        yield Counterpart.HIS, AskedHis(HisBooks(partners, name, hospital_code, now))
+    for insurer in routed(INSURANCE):
+        books = partners.insurance(insurer)
+        if books is not None:
+            yield Counterpart.INSURER, AskedInsurer(insurer, books)
 
 
 def _unavailable(name: str, problem: Exception) -> BooksUnavailable:

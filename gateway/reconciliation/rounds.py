@@ -6,8 +6,8 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import text
@@ -16,14 +16,16 @@ from sqlalchemy.orm import Session, sessionmaker
 from gateway.config import Settings
 from gateway.model.journal import Alert
 from gateway.operations.unit import new_txn_no
+from gateway.reconciliation.asking import Books, BooksUnavailable
 from gateway.reconciliation.booking import Counterpart
 from gateway.reconciliation.files import FileRefused
 from gateway.reconciliation.listing import FileList
 from gateway.reconciliation.open_items import alert_open_items
+from gateway.reconciliation.results import Summary
 from gateway.reconciliation.running import Order, Runner
 from gateway.reconciliation.sheet import write_sheets
 
-TURN = "open items"
+TURN, NIGHT = "open items", "nightly"
 QUIET_SECONDS = 5
 """How long a file must not have changed: it may still be written."""
 MOST_DAYS = 31
@@ -39,17 +41,72 @@ _TAKE_TURN = text(
 _log = logging.getLogger(__name__)
 
 
-def take_turn(session: Session, name: str, now: datetime) -> bool:
-    """Whether this process is the first of the site in this hour; if its transaction fails, another may be."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    return session.execute(_TAKE_TURN, {"name": name, "hour": hour}).first() is not None
+def take_turn(session: Session, name: str, since: datetime) -> bool:
+    """Whether this process is the site's first since that moment; if its transaction fails, another may be."""
+    return session.execute(_TAKE_TURN, {"name": name, "hour": since}).first() is not None
 
 
 def look_at_open_items(session: Session, settings: Settings, now: datetime) -> int:
     """Alert for what is open, once an hour, whichever process comes first; returns how many alerts were raised."""
-    if not take_turn(session, TURN, now):
+    if not take_turn(session, TURN, now.replace(minute=0, second=0, microsecond=0)):
         return 0
     return alert_open_items(session, now, settings.reconciliation.open_minutes)
+
+
+class Nightly:
+    """Compares yesterday by itself, once, whichever process comes first after the time of the setting."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: sessionmaker[Session],
+        clock: Callable[[], datetime],
+        books: Callable[[str], Iterable[tuple[Counterpart, Books]]],
+    ) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._clock = clock
+        self._books = books
+
+    def compare(self) -> int:
+        """Returns how many comparisons were made."""
+        at, now = self._settings.reconciliation.nightly, self._clock()
+        if at is None:
+            return 0
+        due = datetime.combine(now.date(), at, self._settings.zone)
+        with self._sessions.begin() as session:
+            if now < due or not take_turn(session, NIGHT, due):
+                return 0
+        hospitals = sorted(self._settings.hospital_codes)
+        wanted = [(hospital, *source) for hospital in hospitals for source in self._books(hospital)]
+        return sum(self._compare(hospital, counterpart, books) for hospital, counterpart, books in wanted)
+
+    def _compare(self, hospital: str, counterpart: Counterpart, books: Books) -> bool:
+        """With one side; what it does not tell becomes an alert."""
+        day = self._clock().date() - timedelta(days=1)
+        order = Order(hospital, day, counterpart, NIGHT)
+        try:
+            with self._sessions.begin() as session:
+                found = Runner(self._settings, self._clock).with_books(session, order, books)
+                keep_and_tell(session, found, self._settings, self._clock())
+        except BooksUnavailable:
+            now = self._clock()
+            with self._sessions.begin() as session:
+                about = f"{day} {books.name} does not tell its books"
+                session.add(Alert(raised_at=now, kind="RECONCILIATION_FAILED", subject=about, txn_no=new_txn_no(now)))
+            return False
+        return True
+
+
+def keep_and_tell(session: Session, found: Summary, settings: Settings, now: datetime) -> None:
+    """The day sheets of a comparison nobody watches, and an alert where the books differ."""
+    run = found.run
+    if found.differences:
+        about = f"{run.day} {run.counterpart}: {found.differences} differences"
+        session.add(Alert(raised_at=now, kind="RECONCILIATION", subject=about, txn_no=f"run-{run.id}"))
+    main = run.hospital_code == settings.hospital_code
+    sheets = settings.folder / "reconciliation" / "sheets"
+    write_sheets(session, found, settings.zone, sheets if main else sheets / run.hospital_code)
 
 
 class Inbox:
@@ -99,6 +156,9 @@ class Inbox:
             _log.warning("A list in the inbox of reconciliation is refused.")
             self._put(path, "refused", str(refused))
             self._alert(path.name)
+        except BaseException:
+            path.rename(self._folder / "inbox" / path.name)
+            raise
         else:
             self._put(path, "done")
 
@@ -106,11 +166,7 @@ class Inbox:
         runner = Runner(self._settings, self._clock)
         order = Order(self._settings.hospital_code, day, counterpart_of(file.name), ACTOR)
         with self._sessions.begin() as session:
-            found = runner.with_file(session, order, file)
-            if found.differences:
-                kind, about = "RECONCILIATION", f"{day} {order.counterpart}: {found.differences} differences"
-                session.add(Alert(raised_at=self._clock(), kind=kind, subject=about, txn_no=f"run-{found.run.id}"))
-            write_sheets(session, found, self._settings.zone, self._folder / "sheets")
+            keep_and_tell(session, runner.with_file(session, order, file), self._settings, self._clock())
 
     def _alert(self, name: str) -> None:
         now = self._clock()

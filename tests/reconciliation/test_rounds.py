@@ -8,13 +8,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from books import HOSPITAL, NOON, row
+from books import DAY, HOSPITAL, NOON, at, row
+from gateway.config import Reconciliation
 from gateway.model.critical_value import CriticalValue
 from gateway.model.delivery import Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert
 from gateway.model.reconciliation import ReconciliationRun
+from gateway.reconciliation.asking import BooksUnavailable
+from gateway.reconciliation.booking import Counterpart
 from gateway.reconciliation.open_items import OpenKind, alert_open_items, counted, open_items
-from gateway.reconciliation.rounds import Inbox, look_at_open_items
+from gateway.reconciliation.rounds import Inbox, Nightly, look_at_open_items
 from gateway.terms import TransactionState
 
 LATER = NOON + timedelta(minutes=6)
@@ -205,3 +208,61 @@ def test_a_list_of_the_same_name_is_kept_beside_the_earlier_one(ledger, inbox):
 
 def test_without_an_inbox_nothing_happens(ledger):
     assert empty(ledger) == 0
+
+
+def test_a_list_goes_back_when_the_work_fails(ledger, inbox, monkeypatch):
+    put(ledger, "his.csv", row("C1"))
+    monkeypatch.setattr("gateway.reconciliation.rounds.write_sheets", _no_space)
+    with pytest.raises(OSError, match="No space"):
+        empty(ledger)
+    assert [path.name for path in (inbox / "inbox").iterdir()] == ["his.csv"]
+    assert ledger.count(ReconciliationRun) == 0
+
+
+def _no_space(*_):
+    raise OSError("No space left on device")
+
+
+# --- every night ------------------------------------------------------------------------------------------------------
+
+
+class Silent:
+    name = "HIS"
+    lists_departments = covers_midnight = True
+
+    def totals(self, day):
+        raise BooksUnavailable("-")
+
+
+class Empty(Silent):
+    def totals(self, day):
+        return {}
+
+    def bookings(self, day, department):
+        return iter(())
+
+    def find(self, numbers):
+        return iter(())
+
+
+def night(ledger, books, clock="02:00:30"):
+    now = at(clock, DAY + timedelta(days=1))
+    return Nightly(ledger.settings, ledger.sessions, lambda: now, lambda hospital: [(Counterpart.HIS, books)]).compare()
+
+
+def test_yesterday_is_compared_once_after_the_time_that_was_set(ledger):
+    ledger.book("C1")
+    assert night(ledger, Empty()) == 0, "nothing is set"
+    ledger.reconciliation = Reconciliation(nightly="02:00")
+    assert night(ledger, Empty(), "01:59:59") == 0
+    with ThreadPoolExecutor(2) as processes:
+        assert sum(processes.map(lambda _: night(ledger, Empty()), range(2))) == 1
+    assert night(ledger, Empty(), "23:00:00") == 0
+    assert alerts(ledger) == [("RECONCILIATION", "2026-11-24 HIS: 1 differences")]
+    assert (ledger.folder / "reconciliation" / "sheets" / "2026-11-24-his.html").exists()
+
+
+def test_a_silent_his_alarms_and_is_not_asked_all_night(ledger):
+    ledger.reconciliation = Reconciliation(nightly="02:00")
+    assert (night(ledger, Silent()), night(ledger, Empty())) == (0, 0)
+    assert alerts(ledger) == [("RECONCILIATION_FAILED", "2026-11-24 HIS does not tell its books")]
