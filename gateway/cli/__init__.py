@@ -15,9 +15,11 @@ from typing import Annotated
 import typer
 
 from gateway.cli import (
+    alerts,
     audit,
     call,
     clients,
+    critical,
     database,
     deliveries,
     demo,
@@ -38,7 +40,7 @@ from gateway.security.secrets import KeyFileError
 
 GROUPS = (
     *(site, running, database, clients, records, audit),
-    *(partners, deliveries, reconcile, call, explain, demo, simulate),
+    *(partners, deliveries, critical, alerts, reconcile, call, explain, demo, simulate),
 )
 INTERRUPTED = 130
 
