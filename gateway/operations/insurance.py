@@ -157,12 +157,17 @@ def plan_requisition(
     occurred_at: datetime,
 ) -> None:
     """The same for what a requisition is charged."""
+    codes = {
+        (item.item_seq, charge.charge_code): charge.insurance_code
+        for item in request.items
+        for charge in item.charge_items
+    }
     plan(
         unit,
         insurer,
         key,
         request.visit,
-        lines,
+        [line | {"insurance_code": codes.get((line["item_seq"], line["charge_code"]))} for line in lines],
         branch_code=branch_code,
         patient_id=request.patient.patient_id,
         perform_dept_code=request.perform_dept_code,

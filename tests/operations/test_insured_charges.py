@@ -10,12 +10,14 @@ from building import (
     at_branch,
     cancellation,
     charge,
+    charge_code,
     charge_line,
     ct_requisition,
     header,
     outpatient_ct,
     refund,
     refund_line,
+    requisition_item,
     status,
     update,
     visit,
@@ -141,8 +143,10 @@ def test_what_an_insured_outpatient_paid_is_uploaded_when_the_requisition_is_rel
 
 
 def test_what_was_paid_before_it_came_is_uploaded_with_it(insured: Hospital) -> None:
-    insured.send(outpatient_ct(visit=insured_visit(visit_type=VisitType.OUTPATIENT)))
-    assert told(insured) == [(UPLOAD, "-C")]
+    item = requisition_item(charge_items=(charge_code(insurance_code="YBXM1"),))
+    insured.send(outpatient_ct(items=(item,), visit=insured_visit(visit_type=VisitType.OUTPATIENT)))
+    (upload,) = insured.dispatch.forwards("yb")
+    assert [(line.charge_code, line.insurance_code) for line in upload.request.lines] == [("210300002", "YBXM1")]
 
 
 def test_what_registration_charges_is_uploaded_and_what_its_withdrawal_reverses_is_withdrawn(insured: Hospital) -> None:

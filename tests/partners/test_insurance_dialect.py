@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -165,6 +165,15 @@ def test_a_detail_carries_its_money_exactly(platform, partners):
     assert (line["det_item_fee_sumamt"], line["pric"], line["cnt"]) == ("238.50", "238.50", "1")
     assert (line["mdtrt_id"], line["psn_no"], line["chrg_bchno"]) == ("JZ9", "YB1", BATCH)
     assert line["feedetl_sn"] == detail_no(BATCH, 1) == "251125025325123abcdef0123C001"
+
+
+def test_times_are_hospital_time_wherever_they_come_from(platform, partners):
+    hospital_time = timezone(timedelta(hours=8))
+    late = dataclasses.replace(bill(), occurred_at=datetime(2025, 11, 24, 16, 30, tzinfo=UTC))
+    call(partners(lambda: NOON.astimezone(hospital_time)), request=late)
+    message = platform.messages()[0]
+    assert message["input"]["feedetail"][0]["fee_ocur_time"] == "2025-11-25 00:30:00"
+    assert message["inf_time"] == "2025-11-25 20:00:00"
 
 
 def test_an_inpatients_lines_and_an_outpatients_batch_are_withdrawn(platform, partners):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -123,25 +123,29 @@ def written(envelope: Envelope, platform: InsurancePlatform) -> dict[str, Any]:
 
 def _input(envelope: Envelope) -> dict[str, Any]:
     section, by_line = SECTIONS[envelope.function]
-    common = _named(envelope.message)
+    zone = envelope.sent_at.tzinfo
+    common = _named(envelope.message, zone)
     if not by_line:
         return {section: common}
     lines = getattr(envelope.message, "lines", ())
-    return {section: [common | _named(line) for line in lines]}
+    return {section: [common | _named(line, zone) for line in lines]}
 
 
-def _named(message: Any) -> dict[str, str]:
+def _named(message: Any, zone: tzinfo | None) -> dict[str, str]:
     names = FIELDS[type(message)]
     values = {field.name: getattr(message, field.name) for field in fields(message) if field.name in names}
-    return {names[ours]: _text(value) for ours, value in values.items() if value is not None}
+    return {names[ours]: _text(value, zone) for ours, value in values.items() if value is not None}
 
 
-def _text(value: Any) -> str:
-    """Money and quantities exactly as they are: a JSON number would pass through binary fractions at many platforms."""
+def _text(value: Any, zone: tzinfo | None) -> str:
+    """A value as the platform reads it: times in hospital time without a zone, money and quantities exactly.
+
+    A JSON number would pass through binary fractions at many platforms.
+    """
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
