@@ -102,6 +102,8 @@ class Rules(Strict):
     critical: CriticalRules = CriticalRules()
     fallback_receiver: str = "DUTY"
     """Who is told of a critical value without a known recipient."""
+    refund_last_line: bool = True
+    """Whether a department may give back the last line of what it charged."""
     registration_asks_his: bool = False
     """Whether REGISTER and CANCEL_REG also need a yes from HIS."""
     records: RecordRules = RecordRules()

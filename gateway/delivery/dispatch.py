@@ -115,6 +115,9 @@ class QueueDispatch:
         answer = self._sender.call(sent, max(deadline - time.monotonic(), 0.01))
         return while_database_is_away(lambda: self._sender.conclude(sent, answer, job_at=job_at), STORING_WAITS)[1]
 
+    def kept(self, type_name: str, text: str) -> Any:
+        return self._sender.wire.read_text(type_name, text)
+
     def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
         lock = str(Lock("requisition", partner, hospital_code, branch_code, key))
         rows = session.scalars(

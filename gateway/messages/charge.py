@@ -31,6 +31,14 @@ class ChargeLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PackagePrice:
+    """Price of a package. 组套价格."""
+
+    package_code: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeItemRequest:
     """Charge items of a visit. 计费."""
 
@@ -45,6 +53,7 @@ class ChargeItemRequest:
     perform_dept_code: str
     nurse_unit_code: str | None = None
     lines: tuple[ChargeLine, ...]
+    packages: tuple[PackagePrice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +84,9 @@ class RefundLine:
 
     original_line_no: int
     charge_code: str
-    refund_quantity: Decimal
-    refund_amount: Decimal
+    refund_quantity: Decimal | None = None
+    refund_amount: Decimal | None = None
+    refund_share: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +104,7 @@ class RefundItemRequest:
     approver_code: str | None = None
     occurred_at: datetime | None = None
     lines: tuple[RefundLine, ...]
+    move_to_dept_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +117,5 @@ class RefundItemResponseType:
     transaction_state: TransactionState | None = None
     refunded_amount: Decimal | None = None
     lines: tuple[LineOutcome, ...] = ()
+    move_charge_no: str | None = None
+    move_transaction_state: TransactionState | None = None

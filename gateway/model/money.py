@@ -174,6 +174,8 @@ class MoneyTransaction(Base):
     """Of a charge: the insurance platform its details are registered with; None when nobody has to be told."""
     reason: Mapped[str | None]
     """Why money goes back: the code of the reason; of a correction the words of who made it."""
+    request: Mapped[str | None]
+    """Of a charge that waits for the refund of its movement: what HIS will be asked, as it is kept."""
     content_hash: Mapped[str]
     occurred_at: Mapped[datetime]
     created_at: Mapped[datetime]

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from gateway.model.journal import Alert
 from gateway.model.money import (
     FINAL,
     ChargeOnce,
@@ -21,6 +22,7 @@ from gateway.model.money import (
 from gateway.operations import insurance
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.ledger import free_places, locked, move_on, remaining
+from gateway.operations.move import follow_refund
 from gateway.operations.unit import Unit
 from gateway.terms import TransactionState
 
@@ -51,6 +53,7 @@ def apply_answer(session: Session, transaction: MoneyTransaction, answer: Partne
     if answer.is_yes:
         his_no, prices = _his_no(answer.response), _prices(answer.response)
         move_on(session, transaction, TransactionState.CONFIRMED, now, his_no=his_no, prices=prices)
+        follow_refund(session, transaction, now, dispatch)
         if transaction.original_key is not None:
             free_places(session, session.get_one(MoneyTransaction, transaction.original_key))
         tell_insurer(session, transaction, dispatch)
@@ -59,6 +62,10 @@ def apply_answer(session: Session, transaction: MoneyTransaction, answer: Partne
             return
         move_on(session, transaction, TransactionState.REJECTED, now, code=answer.code, text=answer.text[:500])
         session.execute(delete(ChargeOnce).where(ChargeOnce.transaction_key == transaction.key))
+        follow_refund(session, transaction, now, dispatch)
+        if transaction.kind == MoneyKind.CHARGE and transaction.correlation_no is not None:
+            subject = f"charge {transaction.number}, visit {transaction.visit_no}: {answer.code}"
+            session.add(Alert(raised_at=now, kind="MOVE_INCOMPLETE", subject=subject, txn_no=transaction.txn_no))
     elif answer.outcome is Outcome.UNKNOWN:
         if transaction.standing is not TransactionState.MANUAL:
             move_on(session, transaction, TransactionState.PENDING_CONFIRM, now)

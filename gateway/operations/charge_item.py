@@ -21,7 +21,7 @@ from gateway.errors import (
 from gateway.messages.charge import ChargeItemRequest, ChargeItemResponseType, ChargeLine, LineOutcome
 from gateway.messages.common import Result
 from gateway.model.client import SpecialRight
-from gateway.model.money import MoneyKind, MoneyTransaction, rounded
+from gateway.model.money import MoneyKind, MoneyTransaction, rounded, shares
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
 from gateway.operations.booking import tell_insurer_now
@@ -46,6 +46,7 @@ def charge_item(request: ChargeItemRequest, unit: Unit) -> ChargeItemResponseTyp
         if known.content_hash != digest:
             raise AlreadyCharged("该 ChargeNo 已用于内容不同的计费。", "This ChargeNo was used for another charge.")
         return _answer(unit, known, duplicate=True)
+    request = _priced(request)
     _check_lines(request)
     requisition = _requisition(request, unit)
     by_his = unit.caller.may(SpecialRight.HIS)
@@ -79,6 +80,31 @@ def find_transaction(unit: Unit, kind: MoneyKind, number: str) -> MoneyTransacti
             MoneyTransaction.number == number,
         )
     ).one_or_none()
+
+
+def _priced(request: ChargeItemRequest) -> ChargeItemRequest:
+    """The request with the ActualAmount of every line of a package that came with a price.
+
+    Raises ChargeInvalid or ChargeAmountWrong when a package's lines and its price do not fit.
+    """
+    actual: dict[int, Decimal] = {}
+    for package in request.packages:
+        lines = [line for line in request.lines if line.package_code == package.package_code]
+        where_zh, where_en = f"PackageCode={package.package_code}。", f"PackageCode={package.package_code}."
+        if not lines or any(line.list_amount is None or line.actual_amount is not None for line in lines):
+            raise ChargeInvalid(
+                f"组套明细须填应收、不填实收，{where_zh}", f"Its lines need ListAmount and no ActualAmount, {where_en}"
+            )
+        listed = [line.list_amount or Decimal(0) for line in lines]
+        if package.amount > sum(listed):
+            raise ChargeAmountWrong(
+                f"组套价格大于其明细应收之和，{where_zh}", f"It costs more than its lines together, {where_en}"
+            )
+        actual |= zip((line.line_no for line in lines), shares(package.amount, listed), strict=True)
+    if not request.packages:
+        return request
+    lines = [replace(line, actual_amount=actual.get(line.line_no, line.actual_amount)) for line in request.lines]
+    return replace(request, lines=tuple(lines))
 
 
 def _check_lines(request: ChargeItemRequest) -> None:

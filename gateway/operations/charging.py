@@ -24,6 +24,7 @@ from gateway.model.money import (
     MoneyKind,
     MoneyTransaction,
     rounded,
+    shares,
 )
 from gateway.model.requisition import Requisition
 from gateway.operations import insurance
@@ -61,14 +62,16 @@ def charge_point(rules: Rules, hospital_code: str, perform_dept: str, visit_type
 
 
 def lines_of(items: Iterable[SubmittedItem], seqs: frozenset[int] | None = None) -> list[dict[str, Any]]:
-    """The lines a requisition is charged by: its charge items where it has any, else each item itself."""
+    """The lines a requisition is charged by: its charge items where it has any, else each item itself.
+
+    The charge items of a package (组套) that costs less than they do together share its price.
+    """
     lines: list[dict[str, Any]] = []
     for item in items:
         charges: Sequence[Any] = item.charge_items or (item,)
-        for charge in charges:
-            amount = charge.amount
-            if amount is None and charge.unit_price is not None:
-                amount = rounded(charge.unit_price * charge.quantity)
+        listed = [_list_amount(charge) for charge in charges]
+        actual = package_amounts(item.amount, listed) if item.package_code is not None else listed
+        for charge, list_amount, amount in zip(charges, listed, actual, strict=True):
             lines.append(
                 {
                     "line_no": len(lines) + 1,
@@ -78,11 +81,29 @@ def lines_of(items: Iterable[SubmittedItem], seqs: frozenset[int] | None = None)
                     "item_name": charge.item_name,
                     "quantity": charge.quantity,
                     "unit_price": charge.unit_price,
-                    "list_amount": amount,
+                    "list_amount": list_amount,
                     "amount": amount,
                 }
             )
     return [line for line in lines if seqs is None or line["item_seq"] in seqs]
+
+
+def _list_amount(charge: Any) -> Decimal | None:
+    if charge.amount is not None:
+        return Decimal(charge.amount)
+    return None if charge.unit_price is None else rounded(charge.unit_price * charge.quantity)
+
+
+def package_amounts(price: Decimal | None, listed: list[Decimal | None]) -> list[Decimal | None]:
+    """What each line of a package costs: the price is shared by list amount, the last line takes what rounding leaves.
+
+    Without a price, or with one above the lines together, each line costs its list amount. HIS prices all lines when
+    one of them has no price.
+    """
+    known = [amount for amount in listed if amount is not None]
+    if price is None or len(known) < len(listed) or price >= sum(known):
+        return listed
+    return [*shares(price, known)]
 
 
 def charge_at_release(

@@ -123,6 +123,10 @@ class Dispatch(Protocol):
         """
         ...
 
+    def kept(self, type_name: str, text: str) -> Any:
+        """A message as it was before it was kept as the children of its element."""
+        ...
+
     def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
         """Discard what is queued about a requisition, unless the partner may have seen any of it: then False."""
         ...

@@ -27,6 +27,7 @@ from gateway.model.money import (
     MoneyTransaction,
     entries_of,
 )
+from gateway.operations.dispatch import Dispatch
 from gateway.operations.unit import Unit
 from gateway.store import Row, insert_rows
 from gateway.terms import TransactionState
@@ -206,8 +207,15 @@ def move_on(
 
 def billing_partner(unit: Unit, operation: str, perform_dept: str | None) -> str | None:
     """The HIS that books, None when the site has none or the message came from it."""
-    partners = unit.dispatch.partners_for(operation, hospital_code=unit.hospital_code, perform_dept=perform_dept)
-    return next((p for p in partners if unit.dispatch.client_of(p) != unit.sender_code), None)
+    return billing_partner_of(unit.dispatch, operation, unit.hospital_code, perform_dept, sender_code=unit.sender_code)
+
+
+def billing_partner_of(
+    dispatch: Dispatch, operation: str, hospital_code: str, perform_dept: str | None, *, sender_code: str
+) -> str | None:
+    """The same, where there is no message."""
+    partners = dispatch.partners_for(operation, hospital_code=hospital_code, perform_dept=perform_dept)
+    return next((p for p in partners if dispatch.client_of(p) != sender_code), None)
 
 
 def content_hash(unit: Unit, request: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from sqlalchemy import select
 
@@ -24,18 +24,29 @@ from gateway.errors import (
 from gateway.messages.charge import LineOutcome, RefundItemRequest, RefundItemResponseType, RefundLine
 from gateway.model.client import SpecialRight
 from gateway.model.exam_state import REFUND_CLOSED
-from gateway.model.money import STANDING, MoneyKind, MoneyLine, MoneyTransaction
+from gateway.model.money import FINAL, STANDING, MoneyKind, MoneyLine, MoneyTransaction, rounded
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
 from gateway.operations.booking import tell_insurer_now
 from gateway.operations.charge_item import find_transaction, money_result
 from gateway.operations.insurance import refuse_while_settled
-from gateway.operations.ledger import add_transaction, billing_partner, content_hash, free_places, locked, remaining
+from gateway.operations.ledger import (
+    Remaining,
+    add_transaction,
+    billing_partner,
+    content_hash,
+    free_places,
+    locked,
+    remaining,
+)
 from gateway.operations.lookups import find_requisition, relock, submitted, visit_state
+from gateway.operations.move import check_move, moved_charge, plan_move, take_places
 from gateway.operations.unit import Unit
 from gateway.terms import GatewayStatus, Initiator, RequisitionAction, StatusCode, TransactionState, VisitType
 
 OPERATION = "RefundItem"
+FINEST = Decimal("0.0001")
+"""What a quantity is counted in."""
 
 
 def refund_item(request: RefundItemRequest, unit: Unit) -> RefundItemResponseType:
@@ -55,20 +66,23 @@ def refund_item(request: RefundItemRequest, unit: Unit) -> RefundItemResponseTyp
     unit.visit_no = charge.visit_no
     requisition = _lock(charge, unit)
     _check_rules(request, unit, charge, requisition, by_his=by_his)
-    lines = _lines(request, unit, charge)
+    check_move(request, charge)
+    request = _measured(request, unit, charge)
+    _keep_last_line(request, unit, charge)
+    lines = _lines(request, charge)
     partner = None if by_his else billing_partner(unit, OPERATION, charge.perform_dept_code)
     if partner is None and not by_his:
         raise RefundUnmapped("未配置计费系统，请联系信息科。", "No billing system is configured: ask IT.")
     _store(request, unit, charge, lines, digest, by_his=by_his)
+    moved = plan_move(request, unit, charge, requisition, lines, by_his=by_his)
+    _flag_refunded(unit, charge, requisition)
     if partner is not None:
-        message = replace(request, original_charge_no=charge.number, source_system=charge.sender_code)
-        _flag_refunded(unit, charge, requisition)
+        message = replace(
+            request, original_charge_no=charge.number, source_system=charge.sender_code, move_to_dept_code=None
+        )
         unit.ask(partner, OPERATION, message, charge.visit_no, keep=True)
     else:
-        unit.flush()
-        if charge.insurer is not None:
-            tell_insurer_now(unit, f"{unit.txn_no}-R")
-        _flag_refunded(unit, charge, requisition)
+        _booked(unit, charge, moved)
         _close_refunded(unit, charge, requisition, request)
     return _answer(unit, unit.session.get_one(MoneyTransaction, f"{unit.txn_no}-R", populate_existing=True))
 
@@ -77,11 +91,21 @@ def _check_request(request: RefundItemRequest) -> None:
     if request.original_charge_no is None and request.requisition_no is None:
         raise RefundInvalid("OriginalChargeNo 和 RequisitionNo 至少填一个。", "Give OriginalChargeNo or RequisitionNo.")
     for line in request.lines:
-        if line.refund_quantity <= 0 or line.refund_amount < 0:
+        where_zh, where_en = f"OriginalLineNo={line.original_line_no}。", f"OriginalLineNo={line.original_line_no}."
+        if (line.refund_quantity is None) == (line.refund_share is None):
             raise RefundInvalid(
-                f"退费数量和金额必须大于 0，OriginalLineNo={line.original_line_no}。",
-                f"Quantity and amount must be greater than 0, OriginalLineNo={line.original_line_no}.",
+                f"RefundQuantity 与 RefundShare 填且只填一个，{where_zh}",
+                f"Give either RefundQuantity or RefundShare, {where_en}",
             )
+        if any(given is not None and given < least for given, least in _least(line)):
+            raise RefundInvalid(
+                f"退费数量和金额必须大于 0，{where_zh}", f"Quantity and amount must be greater than 0, {where_en}"
+            )
+
+
+def _least(line: RefundLine) -> tuple[tuple[Decimal | None, Decimal], ...]:
+    """What a line gives, each with the least that means anything; an amount may be 0 where the line was free."""
+    return (line.refund_quantity, FINEST), (line.refund_amount, Decimal(0))
 
 
 # --- the charge that goes back ----------------------------------------------------------------------------------------
@@ -200,28 +224,67 @@ def _started(charge: MoneyTransaction, requisition: Requisition, lines: Sequence
     return bool(closed) and (None in seqs or bool(seqs & closed))
 
 
-def _lines(request: RefundItemRequest, unit: Unit, charge: MoneyTransaction) -> list[dict[str, object]]:
-    """The lines to store. Raises RefundExceedsCharge, naming the line, when more is wanted than is left."""
+def _measured(request: RefundItemRequest, unit: Unit, charge: MoneyTransaction) -> RefundItemRequest:
+    """The request with the quantity and amount of every line, as HIS is told and the ledger keeps them.
+
+    Raises RefundExceedsCharge, naming the line, when more is wanted than is left.
+    """
+    charged = {line.line_no: line for line in charge.lines}
     left = {line.line_no: line for line in remaining(unit.session, charge)}
-    wanted: dict[int, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    measured = []
     for line in request.lines:
-        original = left.get(line.original_line_no)
         where_zh, where_en = f"OriginalLineNo={line.original_line_no}。", f"OriginalLineNo={line.original_line_no}."
+        original = left.get(line.original_line_no)
         if original is None or original.charge_code != line.charge_code:
             raise RefundOriginalUnknown(where_zh, where_en)
-        so_far = wanted[line.original_line_no]
-        so_far[0] += line.refund_quantity
-        so_far[1] += line.refund_amount
-        if so_far[0] > original.quantity or (original.amount is not None and so_far[1] > original.amount):
+        quantity, amount = _share(line, charged[line.original_line_no], original)
+        if quantity > original.quantity or (original.amount is not None and amount > original.amount):
             raise RefundExceedsCharge(where_zh, where_en)
-        if line.refund_amount == 0 and original.amount:
+        if amount == 0 and original.amount:
             raise RefundInvalid(f"退费金额必须大于 0，{where_zh}", f"RefundAmount must be greater than 0, {where_en}")
+        rest = None if original.amount is None else original.amount - amount
+        left[line.original_line_no] = replace(original, quantity=original.quantity - quantity, amount=rest)
+        measured.append(replace(line, refund_quantity=quantity, refund_amount=amount, refund_share=None))
+    return replace(request, lines=tuple(measured))
+
+
+def _share(line: RefundLine, charged: MoneyLine, left: Remaining) -> tuple[Decimal, Decimal]:
+    """How much of a line goes back: without an amount its own share, and the last share takes what is left.
+
+    An item that HIS has not priced goes back at whatever HIS booked for it.
+    """
+    quantity = line.refund_quantity
+    if quantity is None:
+        quantity = (charged.quantity * (line.refund_share or Decimal(0))).quantize(FINEST, ROUND_HALF_UP)
+    if line.refund_amount is not None:
+        return quantity, line.refund_amount
+    if charged.amount is None or left.amount is None:
+        return quantity, Decimal("0.00")
+    if quantity == left.quantity:
+        return quantity, left.amount
+    return quantity, min(rounded(charged.amount * quantity / charged.quantity), left.amount)
+
+
+def _keep_last_line(request: RefundItemRequest, unit: Unit, charge: MoneyTransaction) -> None:
+    """Where the site wants it, the department must leave something of what it has charged: a visit without any charge
+    is an exam nobody paid."""
+    if unit.site.rules.refund_last_line or request.initiator is not Initiator.PERFORM_DEPT:
+        return
+    back = sum((line.refund_quantity or Decimal(0) for line in request.lines), Decimal(0))
+    if back >= sum((line.quantity for line in remaining(unit.session, charge)), Decimal(0)):
+        raise RefundExceedsCharge("本院不允许退掉最后一条明细。", "This hospital does not let the last line go back.")
+
+
+def _lines(request: RefundItemRequest, charge: MoneyTransaction) -> list[dict[str, Any]]:
+    """The lines to store."""
+    charged = {line.line_no: line for line in charge.lines}
     return [
         {
             "line_no": position,
-            "item_seq": left[line.original_line_no].item_seq,
+            "item_seq": charged[line.original_line_no].item_seq,
+            "package_code": charged[line.original_line_no].package_code,
             "charge_code": line.charge_code,
-            "item_name": left[line.original_line_no].item_name,
+            "item_name": charged[line.original_line_no].item_name,
             "quantity": line.refund_quantity,
             "amount": line.refund_amount,
             "original_key": charge.key,
@@ -238,7 +301,7 @@ def _store(
     request: RefundItemRequest,
     unit: Unit,
     charge: MoneyTransaction,
-    lines: list[dict[str, object]],
+    lines: list[dict[str, Any]],
     digest: str,
     *,
     by_his: bool,
@@ -260,8 +323,22 @@ def _store(
         requisition_key=charge.requisition_key,
         perform_dept_code=charge.perform_dept_code,
         initiator=request.initiator,
+        reason=request.reason_code,
         original_key=charge.key,
+        correlation_no=unit.txn_no if request.move_to_dept_code is not None else None,
     )
+
+
+def _booked(unit: Unit, charge: MoneyTransaction, moved: str | None) -> None:
+    """HIS has booked it already: the new charge of a movement takes the places, and who insures the visit is told."""
+    unit.flush()
+    refund = unit.session.get_one(MoneyTransaction, f"{unit.txn_no}-R")
+    if moved is not None:
+        take_places(unit.session, refund, unit.session.get_one(MoneyTransaction, moved))
+    free_places(unit.session, charge)
+    for key in (refund.key, moved):
+        if key is not None:
+            tell_insurer_now(unit, key)
 
 
 def _flag_refunded(unit: Unit, charge: MoneyTransaction, requisition: Requisition | None) -> None:
@@ -280,7 +357,6 @@ def _close_refunded(
     unit: Unit, charge: MoneyTransaction, requisition: Requisition | None, request: RefundItemRequest
 ) -> None:
     """HIS gave money back before anybody registered: a requisition whose money is back whole is cancelled."""
-    free_places(unit.session, charge)
     if requisition is None or request.initiator is Initiator.PERFORM_DEPT:
         return
     if not all(item.refunded for item in requisition.items) or not requisition.refund_allowed:
@@ -299,8 +375,11 @@ def _close_refunded(
 
 
 def _answer(unit: Unit, refund: MoneyTransaction, *, duplicate: bool = False) -> RefundItemResponseType:
-    """The refund as it stands."""
+    """The refund as it stands, and the new charge if it is one half of a movement."""
     result = money_result(unit, refund, RefundNotSent, RefundOutcomeUnknown)
+    moved = moved_charge(unit.session, refund)
+    if moved is not None and moved.standing not in FINAL:
+        unit.is_final = False
     lines: list[MoneyLine] = refund.lines
     return RefundItemResponseType(
         result=replace(result, duplicate=duplicate),
@@ -317,4 +396,6 @@ def _answer(unit: Unit, refund: MoneyTransaction, *, duplicate: bool = False) ->
             )
             for line in lines
         ),
+        move_charge_no=moved.number if moved is not None else None,
+        move_transaction_state=moved.standing if moved is not None else None,
     )

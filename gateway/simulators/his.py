@@ -130,7 +130,7 @@ class SimulatedHis(ClinicalSystem):
                 }
                 for line in request.lines
             ],
-            amount=str(sum(line.refund_amount for line in request.lines)),
+            amount=str(sum((line.refund_amount or Decimal(0) for line in request.lines), Decimal("0.00"))),
             **_stamp(request),
         )
 
@@ -158,7 +158,7 @@ class SimulatedHis(ClinicalSystem):
             if booked is None:
                 raise RefundOriginalUnknown()
             back = self._refunded(number, source, line.original_line_no)
-            if back + line.refund_quantity > Decimal(booked["quantity"]):
+            if back + (line.refund_quantity or Decimal(0)) > Decimal(booked["quantity"]):
                 raise RefundExceedsCharge()
 
     def _refunded(self, charge_no: str, source: str, line_no: int) -> Decimal:

@@ -161,6 +161,9 @@ class RecordingDispatch:
         session.commit()
         return self._attempt(delivery_id, keep=keep)
 
+    def kept(self, type_name: str, text: str) -> Any:
+        return WIRE.read_text(type_name, text)
+
     def withdraw(self, session: Session, *, hospital_code: str, branch_code: str, partner: str, key: str) -> bool:
         lock = f"{partner}|{hospital_code}|{branch_code}|{key}"
         rows = session.scalars(select(Delivery).where(Delivery.lock == lock).with_for_update()).all()
