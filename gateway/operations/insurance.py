@@ -252,7 +252,7 @@ def settled_by_his(unit: Unit, event: VisitEvent, visit_no: str, branch_code: st
         return
     settlement = settlement_of(unit.session, unit.hospital_code, branch_code, visit_no)
     state = state_of(unit.session, settlement.number) if settlement is not None else None
-    if event is VisitEvent.SETTLE and state not in (*STANDING, InsuranceState.SETTLED, InsuranceState.WITHDRAWING):
+    if event is VisitEvent.SETTLE and state not in (InsuranceState.PENDING, InsuranceState.SETTLED):
         _settle(unit, visit_no, branch_code)
     elif event is VisitEvent.UNSETTLE and settlement is not None:
         _unsettle(unit, settlement, state)
@@ -336,10 +336,7 @@ def insurance_answered(session: Session, forward: Forward, answer: PartnerAnswer
         return
     subject = forward.request.charge_no
     if forward.operation == UNSETTLE:
-        origin, visit = forward.origin, forward.request.visit
-        settlement = settlement_of(session, origin.hospital_code, origin.branch_code, visit.visit_no)
-        assert settlement is not None
-        subject = settlement.number
+        subject = _reversed(session, forward)
     if answer.is_yes:
         number = answer.response.his_charge_no if forward.operation == SETTLE else None
         note(session, subject, AFTER_YES[forward.operation], number)
@@ -348,6 +345,22 @@ def insurance_answered(session: Session, forward: Forward, answer: PartnerAnswer
     about = f"{forward.operation} {subject}, visit {forward.key}: {answer.code}"
     now = datetime.now(UTC)
     session.add(Alert(raised_at=now, kind="INSURANCE_REFUSED", subject=about, txn_no=forward.origin.txn_no))
+
+
+def _reversed(session: Session, forward: Forward) -> str:
+    """The settlement a reversal is about, which names it by the platform's number. A newer one may be on its way."""
+    return session.scalars(
+        select(InsuranceSettlement.number)
+        .join(InsuranceEvent, InsuranceEvent.subject == InsuranceSettlement.number)
+        .where(
+            InsuranceSettlement.hospital_code == forward.origin.hospital_code,
+            InsuranceSettlement.branch_code == forward.origin.branch_code,
+            InsuranceSettlement.visit_no == forward.key,
+            InsuranceEvent.state == InsuranceState.SETTLED,
+            InsuranceEvent.code == forward.request.charge_no,
+        )
+        .limit(1)
+    ).one()
 
 
 # --- what is known ----------------------------------------------------------------------------------------------------
@@ -367,12 +380,18 @@ def note(session: Session, subject: str, state: InsuranceState, code: str | None
 
 def settlement_of(session: Session, hospital_code: str, branch_code: str, visit_no: str) -> InsuranceSettlement | None:
     """The last settlement of a visit that the gateway had a platform make."""
-    query = select(InsuranceSettlement).where(
-        InsuranceSettlement.hospital_code == hospital_code, InsuranceSettlement.visit_no == visit_no
+    query = (
+        select(InsuranceSettlement)
+        .join(InsuranceEvent, InsuranceEvent.subject == InsuranceSettlement.number)
+        .where(
+            InsuranceSettlement.hospital_code == hospital_code,
+            InsuranceSettlement.visit_no == visit_no,
+            InsuranceEvent.state == InsuranceState.PENDING,
+        )
     )
     if branch_code:
         query = query.where(InsuranceSettlement.branch_code == branch_code)
-    return session.scalars(query.order_by(InsuranceSettlement.created_at.desc()).limit(1)).one_or_none()
+    return session.scalars(query.order_by(InsuranceEvent.id.desc()).limit(1)).one_or_none()
 
 
 def standing_batches(session: Session, hospital_code: str, branch_code: str, visit_no: str) -> list[InsuranceBatch]:

@@ -403,6 +403,17 @@ def test_a_reversal_the_platform_refuses_leaves_the_settlement_and_may_be_report
     assert code(insured.send(his_refund("F2"), by="HIS")) == "0"
 
 
+def test_settled_anew_while_the_reversal_is_still_on_its_way(insured: Hospital) -> None:
+    insured.send(insured_charge())
+    settled(insured)
+    insured.dispatch.script("yb", SETTLE, yes(response_of("ChargeItem", his_charge_no="JS2")))
+    report(insured, VisitEvent.UNSETTLE), report(insured, VisitEvent.SETTLE)
+    assert [operation for operation, _ in told(insured)] == [UPLOAD, SETTLE, UNSETTLE, SETTLE]
+    insured.dispatch.deliver()
+    last = {event.subject: event.state for event in insured.rows(InsuranceEvent)}
+    assert list(last.values()) == ["UPLOADED", "WITHDRAWN", "SETTLED"]
+
+
 # --- refunds after settlement -----------------------------------------------------------------------------------------
 
 
