@@ -463,3 +463,12 @@ def test_the_whole_way_back_in_its_order(insured: Hospital) -> None:
     assert [f.operation for f in insured.dispatch.forwards("yb")] == [UPLOAD, SETTLE, UNSETTLE, WITHDRAW]
     assert [batch.number[26:] for batch in insured.rows(InsuranceBatch)] == ["-C"]
     assert insured.send(visit_event(VisitEvent.SETTLE)).visit_state is VisitState.SETTLED
+
+
+def test_a_line_that_moves_to_another_department_moves_at_the_platform_too(insured: Hospital) -> None:
+    insured.send(insured_charge(lines=(charge_line(1), charge_line(2, "YP2", "5.00"))))
+    assert code(insured.send(refund(move_to_dept_code="2001"))) == "0"
+    insured.dispatch.deliver()
+    assert sorted(told(insured)) == sorted([(UPLOAD, "-C"), (WITHDRAW, "-C"), (UPLOAD, "-C2"), (UPLOAD, "-M")])
+    moved = next(f.request for f in insured.dispatch.forwards("yb") if f.request.charge_no.endswith("-M"))
+    assert (moved.perform_dept_code, moved.lines[0].actual_amount) == ("2001", Decimal("238.50"))
