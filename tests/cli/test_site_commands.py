@@ -46,7 +46,7 @@ def with_every_line(template: str) -> dict[str, Any]:
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {prefix + name: value}
     return found
 
 
@@ -110,6 +110,7 @@ def test_the_file_of_a_new_site_shows_the_defaults():
     shown = flat(with_every_line("gateway.toml"))
     examples = {"hospital_code", "public_url", "database_url", "routes", "rules.charge_points"}
     examples |= {"rules.critical.timers", "rules.critical.chain", "notifiers"}
+    examples |= {"reconciliation.nightly", "reconciliation.his"}
     defaults = flat(Settings(folder=Path("/"), hospital_code="H").model_dump(mode="json"))
     assert {key: value for key, value in shown.items() if key not in examples} == {
         key: defaults[key] for key in shown if key not in examples
