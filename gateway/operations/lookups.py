@@ -19,6 +19,8 @@ _MERGED_INTO = "SELECT patient_id FROM patient_merge WHERE hospital_code = %s AN
 _FIRST_LOOK = f"""
     SELECT EXISTS (SELECT FROM requisition WHERE hospital_code = %(hospital)s AND requisition_no = %(number)s),
            EXISTS (SELECT FROM patient_merge WHERE hospital_code = %(hospital)s AND former_patient_id = %(patient)s),
+           EXISTS (SELECT FROM visit WHERE hospital_code = %(hospital)s AND visit_no = %(visit)s AND state = 'CANCELLED'
+                   AND branch_code = %(branch)s),
            EXISTS (SELECT FROM parked_message WHERE waits_for = %(what)s AND {WAITING} %(now)s)
 """  # noqa: S608 - our own words
 
@@ -30,14 +32,17 @@ class FirstLook:
     is_known: bool
     is_merged: bool
     """Whether its patient was merged into another."""
+    is_of_cancelled_visit: bool
+    """Whether HIS has cancelled its visit."""
     is_awaited: bool
     """Whether messages are parked for it."""
 
 
-def first_look(unit: Unit, requisition_no: str, patient_id: str) -> FirstLook:
+def first_look(unit: Unit, requisition_no: str, patient_id: str, visit_no: str) -> FirstLook:
     """All that in one question, since nearly always the answer is no; nobody parks for it until this is decided."""
     what = requisition_arrival(unit.hospital_code, requisition_no)
     names = {"hospital": unit.hospital_code, "number": requisition_no, "patient": patient_id}
+    names |= {"branch": unit.branch_code, "visit": visit_no}
     with one_trip(unit.session) as connection:
         hold(unit.session, [what])
         row = connection.execute(_FIRST_LOOK, {**names, "what": what, "now": unit.now}).fetchone()

@@ -96,9 +96,11 @@ def _find(request: SubmitRequisitionRequest, unit: Unit) -> Requisition | None:
 
 
 def _new(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionResponseType:
-    look = first_look(unit, request.requisition_no, request.patient.patient_id)
+    look = first_look(unit, request.requisition_no, request.patient.patient_id, request.visit.visit_no)
     if look.is_merged:
         _check_patient(request, unit)
+    if look.is_of_cancelled_visit:
+        unit.warnings.append("就诊已取消 (the visit is cancelled)")
     if look.is_awaited:
         unit.awaited.append(requisition_arrival(unit.hospital_code, request.requisition_no))
     known = _find(request, unit) if look.is_known else None

@@ -10,6 +10,7 @@ from raw import send_with
 from building import (
     TEN,
     ZONE,
+    acknowledgement,
     charge,
     charge_line,
     ct_requisition,
@@ -93,6 +94,16 @@ def test_a_push_whose_clock_is_a_day_ahead_has_the_gateways_deadline(hospital):
     answer = hospital.send(push(found_at=TEN + minutes(A_DAY), reported_at=TEN + minutes(A_DAY)))
     assert (code_of(answer), answer.receive_deadline) == ("0", TEN + minutes(10))
     assert "FoundAt" in answer.result.warning
+
+
+def test_a_message_that_had_to_wait_is_not_called_late(hospital):
+    """Edge case 41."""
+    early = acknowledgement()
+    assert hospital.send(early).result.parked is True
+    hospital.clock.now += minutes(60)
+    hospital.send(sent(push(), 60))
+    answer = hospital.send(early)
+    assert (code_of(answer), answer.result.duplicate, answer.result.warning) == ("0", True, None)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,13 @@ def test_a_department_that_has_begun_meanwhile_is_called_by_the_duty_office(hosp
     assert hospital.alerts() == ["CANCEL_REFUSED", "STATUS_AFTER_CANCEL"]
 
 
+def test_what_is_ordered_in_a_visit_that_was_cancelled_is_pointed_out(hospital):
+    """Edge case 22."""
+    hospital.send(returned_ticket())
+    answer = hospital.send(outpatient_ct())
+    assert (code_of(answer), answer.result.warning) == ("0", "就诊已取消 (the visit is cancelled)")
+
+
 # --- 23: discharged with open requisitions ----------------------------------------------------------------------------
 
 
