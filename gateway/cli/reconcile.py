@@ -213,7 +213,7 @@ def _compare(
             money = tuple(
                 "" if amount is None else f"{amount:,.2f}" for amount in (found.our_amount, found.their_amount)
             )
-            about = found.number or line.item
+            about = line.about
             lines.append((str(found.id), found.kind, about, found.dept_code, *money, line.standing[1], line.advice[1]))
     return summary, paths, lines
 

@@ -63,6 +63,12 @@ class Line:
         return f"{self.found.requisition_no}{seq}"
 
     @property
+    def about(self) -> str:
+        """By what it is found again: an item of a requisition, or the number of a booking."""
+        is_item = Kind(self.found.kind) in (Kind.MISSED_CHARGE, Kind.NOT_PERFORMED)
+        return self.item if is_item else self.found.number
+
+    @property
     def our_at(self) -> datetime | None:
         return self.found.our_at.astimezone(self.zone) if self.found.our_at else None
 
