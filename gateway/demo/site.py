@@ -1,4 +1,4 @@
-"""The site of the demonstration: a fresh folder with settings, partners and keys, and its four clients."""
+"""The site of the demonstration: a fresh folder with settings, partners and keys, and its five clients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -14,13 +15,20 @@ from sqlalchemy.orm import Session
 from gateway.config import INSURANCE
 from gateway.contract import Contract
 from gateway.database.embedded import EmbeddedDatabase
+from gateway.demo.messages import patient
 from gateway.model.client import SpecialRight
+from gateway.model.record import Mask
 from gateway.security.clients import add_client
+from gateway.security.record_rights import add_authorization, set_policy
 from gateway.security.secrets import Secrets, create_key_file
 from gateway.simulators.process import SimulatorProcess
+from gateway.terms import RecordPurpose
 
 HOSPITAL_CODE = "44643245-7"
 """The hospital of the samples in wsdl/samples/."""
+INSURER = "INSURER"
+CONSENT = "SQ-2026-0001"
+"""The authorisation by which the insurer reads the records of three patients."""
 
 DEPARTMENT = (
     "ReportStatus",
@@ -46,12 +54,14 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "PACS": DEPARTMENT,
     "LIS": DEPARTMENT,
     "EMR": ("SubmitRequisition", "AcknowledgeCriticalValue", "QueryRequisition", "QueryTransaction"),
+    INSURER: ("GetMedicalRecord",),
 }
 SPECIAL_RIGHTS: dict[str, tuple[SpecialRight, ...]] = {
     "HIS": (SpecialRight.HIS, SpecialRight.GREEN_CHANNEL),
     "PACS": (SpecialRight.RECORD_ALL_VISITS, SpecialRight.RECORD_ORDERS, SpecialRight.LARGE_REPORT),
     "LIS": (SpecialRight.RECORD_ORDERS,),
     "EMR": (),
+    INSURER: (),
 }
 """PACS may read every visit of a patient, LIS may not: story 7."""
 
@@ -141,7 +151,10 @@ def _route(operation: str, requisition_type: str | None, partners: tuple[str, ..
 
 
 def add_clients(session: Session, key_file: Path) -> dict[str, str]:
-    """Let the four systems call; their passwords by name. Each may also prove itself by a WS-Security digest."""
+    """Let the hospital's systems and an insurer call; their passwords by name.
+
+    Each may also prove itself by a WS-Security digest.
+    """
     known = [operation.name for operation in Contract().operations]
     secrets = Secrets.from_file(key_file)
     passwords = {
@@ -156,8 +169,34 @@ def add_clients(session: Session, key_file: Path) -> dict[str, str]:
         )
         for name, operations in OPERATIONS.items()
     }
+    _let_insurer_read(session)
     session.commit()
     return passwords
+
+
+def _let_insurer_read(session: Session) -> None:
+    """For claims, some sections, masked, of three consenting patients, of whom it may read two a day."""
+    set_policy(
+        session,
+        INSURER,
+        purposes=[RecordPurpose.CLAIM],
+        sections=["SUMMARY", "DIAG", "LAB"],
+        mask=Mask.INSURER,
+        per_minute=30,
+        per_day=500,
+        patients_per_day=2,
+    )
+    today = datetime.now().astimezone().date()
+    add_authorization(
+        session,
+        CONSENT,
+        hospital_code=HOSPITAL_CODE,
+        client=INSURER,
+        purpose=RecordPurpose.CLAIM,
+        patients=[str(patient(number, "")["PatientId"]) for number in (2, 3, 5)],
+        valid_from=today - timedelta(days=1),
+        valid_to=today + timedelta(days=365),
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gateway.demo.books import books_compared
+from gateway.demo.claims import insurer_reads
 from gateway.demo.insured import reversed_before_refund
 from gateway.demo.messages import (
     CT_DEPT,
@@ -230,6 +231,7 @@ STORIES = (
         critical_values,
     ),
     Story("Records of this visit and of all visits", "病历调阅：本次与全部就诊，按权限", medical_records),
+    Story("An insurer reads a claim's record, masked", "商保理赔：凭授权调阅，脱敏，限量", insurer_reads),
     Story(
         "An insured settlement is reversed before its refund",
         "医保：结算后退费，先撤销结算，再退费并撤销明细",
