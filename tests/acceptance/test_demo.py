@@ -162,7 +162,7 @@ def test_every_address_of_it_answers(serving: Demonstration) -> None:
         assert requests.get(f"{partner['url']}?wsdl", timeout=10).ok
         assert Path(partner["log"]).is_file()
     with psycopg.connect(facts["database"]) as connection:
-        assert connection.execute("SELECT count(*) FROM client").fetchone() == (4,)
+        assert connection.execute("SELECT count(*) FROM client").fetchone() == (5,)
 
 
 def test_the_samples_sent_once_each_in_order_are_all_accepted(serving: Demonstration) -> None:
