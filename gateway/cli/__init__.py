@@ -24,6 +24,7 @@ from gateway.cli import (
     deliveries,
     demo,
     explain,
+    money,
     partners,
     reconcile,
     records,
@@ -40,7 +41,7 @@ from gateway.security.secrets import KeyFileError
 
 GROUPS = (
     *(site, running, database, clients, records, audit),
-    *(partners, deliveries, critical, alerts, reconcile, call, explain, demo, simulate),
+    *(partners, deliveries, money, critical, alerts, reconcile, call, explain, demo, simulate),
 )
 INTERRUPTED = 130
 

@@ -5,6 +5,7 @@ Only HIS's answer, or a query, ever changes a transaction that HIS has to book (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -52,25 +53,53 @@ def apply_answer(session: Session, transaction: MoneyTransaction, answer: Partne
     now = datetime.now(UTC)
     if answer.is_yes:
         his_no, prices = _his_no(answer.response), _prices(answer.response)
-        move_on(session, transaction, TransactionState.CONFIRMED, now, his_no=his_no, prices=prices)
-        follow_refund(session, transaction, now, dispatch)
-        if transaction.original_key is not None:
-            free_places(session, session.get_one(MoneyTransaction, transaction.original_key))
-        tell_insurer(session, transaction, dispatch)
+        booked(session, transaction, now, dispatch, his_no=his_no, prices=prices)
     elif answer.outcome is Outcome.ANSWERED or answer.outcome is Outcome.FAULT:
-        if _may_change(answer):
-            return
-        move_on(session, transaction, TransactionState.REJECTED, now, code=answer.code, text=answer.text[:500])
-        session.execute(delete(ChargeOnce).where(ChargeOnce.transaction_key == transaction.key))
-        follow_refund(session, transaction, now, dispatch)
-        if transaction.kind == MoneyKind.CHARGE and transaction.correlation_no is not None:
-            subject = f"charge {transaction.number}, visit {transaction.visit_no}: {answer.code}"
-            session.add(Alert(raised_at=now, kind="MOVE_INCOMPLETE", subject=subject, txn_no=transaction.txn_no))
+        if not _may_change(answer):
+            refused = TransactionState.REJECTED
+            not_booked(session, transaction, refused, now, dispatch, code=answer.code, text=answer.text[:500])
     elif answer.outcome is Outcome.UNKNOWN:
         if transaction.standing is not TransactionState.MANUAL:
             move_on(session, transaction, TransactionState.PENDING_CONFIRM, now)
     elif transaction.standing is TransactionState.SENT:
         move_on(session, transaction, TransactionState.PROPOSED, now)
+
+
+def booked(
+    session: Session,
+    transaction: MoneyTransaction,
+    at: datetime,
+    dispatch: Dispatch,
+    *,
+    his_no: str | None = None,
+    text: str | None = None,
+    prices: Mapping[int, Decimal] | None = None,
+) -> None:
+    """A locked transaction is booked, and everything follows from it that has to."""
+    move_on(session, transaction, TransactionState.CONFIRMED, at, his_no=his_no, text=text, prices=prices)
+    follow_refund(session, transaction, at, dispatch)
+    if transaction.original_key is not None:
+        free_places(session, session.get_one(MoneyTransaction, transaction.original_key))
+    tell_insurer(session, transaction, dispatch)
+
+
+def not_booked(
+    session: Session,
+    transaction: MoneyTransaction,
+    state: TransactionState,
+    at: datetime,
+    dispatch: Dispatch,
+    *,
+    code: str | None = None,
+    text: str | None = None,
+) -> None:
+    """A locked transaction was refused, or is known never to have been booked: its items may be charged again."""
+    move_on(session, transaction, state, at, code=code, text=text)
+    session.execute(delete(ChargeOnce).where(ChargeOnce.transaction_key == transaction.key))
+    follow_refund(session, transaction, at, dispatch)
+    if transaction.kind == MoneyKind.CHARGE and transaction.correlation_no is not None:
+        subject = f"charge {transaction.number}, visit {transaction.visit_no}: {code or state}"
+        session.add(Alert(raised_at=at, kind="MOVE_INCOMPLETE", subject=subject, txn_no=transaction.txn_no))
 
 
 def tell_insurer(session: Session, transaction: MoneyTransaction, dispatch: Dispatch) -> None:

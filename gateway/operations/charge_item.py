@@ -248,6 +248,9 @@ def money_result(
     state = transaction.standing
     if state is TransactionState.CONFIRMED:
         return unit.accepted()
+    if state is TransactionState.REVERSED:
+        text = ("已人工核实：HIS 未记账。", "People have found out that HIS has not booked it.")
+        return replace(unit.refused(not_sent()), result_text=text[0], result_text_en=text[1], retryable=False)
     if state is TransactionState.REJECTED:
         code = transaction.refusal_code or "REJECTED"
         family = not_sent.code[:4]
