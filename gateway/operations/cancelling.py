@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from gateway.messages.requisition import SubmitRequisitionRequest
 from gateway.model.exam_state import ENDED
-from gateway.model.journal import Alert
 from gateway.model.requisition import Requisition, StatusRecord
 from gateway.operations.charging import reverse_charges
-from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, GatewayStatus, RequisitionAction, StatusCode, VisitEvent
 
 OPERATION = "SubmitRequisition"
-NOTHING_TO_CANCEL = frozenset({"404", "410"})
-"""Answers to a CANCEL by which the department does not have the requisition, or has cancelled it already."""
 VISIT_CANCELLED = "就诊已取消"
 
 
@@ -79,7 +72,8 @@ def close(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent,
 def cancel_with_visit(unit: Unit, requisitions: Iterable[Requisition]) -> int:
     """Cancel those that still wait, their rows locked and none of them registered; returns how many.
 
-    The department is told in the order of each requisition, unless it never got it.
+    The department is told in the order of each requisition, unless it never got it. When it does not agree, the
+    delivery is a dead letter that alarms.
     """
     waiting = [known for known in requisitions if any(item.state not in ENDED for item in known.items)]
     for known in waiting:
@@ -90,21 +84,3 @@ def cancel_with_visit(unit: Unit, requisitions: Iterable[Requisition]) -> int:
             unit.send(partners, OPERATION, message, known.requisition_no)
         close(unit, known, VisitEvent.CANCEL_VISIT, VISIT_CANCELLED)
     return len(waiting)
-
-
-def cancellation_delivered(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
-    """Somebody must call a department that does not accept the cancellation of what is cancelled already."""
-    if forward.request.action is not RequisitionAction.CANCEL or answer.outcome is not Outcome.ANSWERED:
-        return
-    if answer.is_yes or answer.response.result.retryable or answer.code.rpartition("-")[2] in NOTHING_TO_CANCEL:
-        return
-    origin = forward.origin
-    cancelled = select(Requisition.key).where(
-        Requisition.hospital_code == origin.hospital_code,
-        Requisition.requisition_no == forward.request.requisition_no,
-        Requisition.gateway_status == GatewayStatus.CANCELLED,
-    )
-    if session.scalars(cancelled.limit(1)).first() is not None:
-        subject = f"requisition {forward.request.requisition_no}"
-        at = answer.response.result.processed_at
-        session.add(Alert(raised_at=at, kind="CANCEL_REFUSED", subject=subject, txn_no=origin.txn_no))

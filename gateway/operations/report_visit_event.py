@@ -13,6 +13,7 @@ from gateway.model.client import SpecialRight
 from gateway.model.exam_state import ALIVE
 from gateway.model.requisition import Requisition
 from gateway.model.visit import VISIT_TRANSITIONS, PatientMerge, Visit, VisitEventRecord
+from gateway.operations.arrivals import hold
 from gateway.operations.cancelling import cancel_with_visit
 from gateway.operations.critical_loop import reroute_open_values
 from gateway.operations.insurance import settled_by_his
@@ -160,6 +161,8 @@ def _told(count: int, what: str) -> str | None:
 def _patients(request: ReportVisitEventRequest, unit: Unit) -> str | None:
     """Two ids are one patient, or are two again; what was stored under an id keeps it and is found by both."""
     previous, present = request.previous_patient_id or "", request.patient.patient_id
+    # One such word at a time: two that contradict each other must not both be written.
+    hold(unit.session, [f"patients|{unit.hospital_code}"])
     if _is_outdated(request, unit, {previous, present}):
         return OUTDATED
     if request.event is VisitEvent.SPLIT:

@@ -7,7 +7,6 @@ from gateway.operations.acknowledge_critical_value import (
     acknowledgement_delivered,
 )
 from gateway.operations.booking import settle
-from gateway.operations.cancelling import cancellation_delivered
 from gateway.operations.charge_item import charge_item
 from gateway.operations.dispatch import OutcomeHook
 from gateway.operations.get_medical_record import get_medical_record
@@ -37,7 +36,6 @@ HANDLERS: dict[str, Handler] = {
 }
 
 HOOKS: dict[str, OutcomeHook] = {
-    "SubmitRequisition": cancellation_delivered,
     "ReportStatus": status_delivered,
     "ChargeItem": settle,
     "RefundItem": settle,

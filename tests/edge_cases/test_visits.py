@@ -34,7 +34,6 @@ from gateway.terms import (
     VisitState,
     VisitType,
 )
-from hospital import no
 from readers import code_of
 
 CLINIC = visit("OP1", visit_type=VisitType.OUTPATIENT, ward_code=None, bed_no=None)
@@ -117,10 +116,8 @@ def test_a_department_that_has_begun_meanwhile_is_called_by_the_duty_office(hosp
     hospital.send(outpatient_ct())
     hospital.dispatch.deliver()
     hospital.send(returned_ticket())
-    hospital.dispatch.script("pacs", "SubmitRequisition", no("REQ-423"))
-    hospital.dispatch.deliver()
     assert code_of(hospital.send(status())) == "STA-410"
-    assert hospital.alerts() == ["CANCEL_REFUSED", "STATUS_AFTER_CANCEL"]
+    assert hospital.alerts() == ["STATUS_AFTER_CANCEL"]
 
 
 def test_what_is_ordered_in_a_visit_that_was_cancelled_is_pointed_out(hospital):

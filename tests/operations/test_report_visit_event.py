@@ -35,7 +35,6 @@ from gateway.terms import (
     VisitState,
     VisitType,
 )
-from hospital import no, yes
 
 
 def code_of(response):
@@ -241,25 +240,6 @@ def test_a_department_that_never_got_the_exam_hears_nothing_of_it(hospital):
     assert hospital.dispatch.states("pacs")[0] == "DISCARDED"
 
 
-def test_the_duty_office_hears_of_a_department_that_will_not_cancel(hospital):
-    hospital.send(ct_requisition("R1"))
-    hospital.dispatch.deliver()
-    cancel_visit(hospital)
-    hospital.dispatch.script("pacs", "SubmitRequisition", no("REQ-423"))
-    hospital.dispatch.deliver()
-    assert hospital.alerts() == ["CANCEL_REFUSED"]
-
-
-@pytest.mark.parametrize("answer", [yes(), no("REQ-404"), no("REQ-410")])
-def test_a_department_that_has_nothing_to_cancel_alarms_nobody(hospital, answer):
-    hospital.send(ct_requisition("R1"))
-    hospital.dispatch.deliver()
-    cancel_visit(hospital)
-    hospital.dispatch.script("pacs", "SubmitRequisition", answer)
-    hospital.dispatch.deliver()
-    assert hospital.alerts() == []
-
-
 def test_what_the_nurse_sent_is_taken_off_the_visit_that_was_cancelled(hospital):
     rule = ChargePointRule(charge_point="NURSE_SEND")
     hospital.choose(rules=Rules(charge_points=(rule,)))
@@ -382,6 +362,11 @@ def test_merged_the_other_way_round_the_newer_word_counts(hospital):
     hospital.send(merge("P1", "P2"))
     hospital.send(merge("P2", "P1", occurred_at=TEN + minutes(5)))
     assert merges(hospital) == {"P2": "P1"}
+
+
+def test_two_merges_at_once_that_contradict_each_other_leave_one(hospital):
+    hospital.send_at_once(*[merge("P1", "P2"), merge("P2", "P1")] * 3)
+    assert len(merges(hospital)) == 1
 
 
 def test_a_circle_of_merges_is_opened_where_the_newest_begins(hospital):
