@@ -19,6 +19,7 @@ class Kind(StrEnum):
     LIS = "lis"
     EMR = "emr"
     INSURANCE = "insurance"
+    DUTY = "duty"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +34,8 @@ def simulate(
         Path | None, typer.Option(help="What it remembers goes here and outlives it; without it nothing does.")
     ] = None,
 ) -> None:
-    """Serve as a hospital's HIS, PACS, LIS or EMR by our own contract, or as the insurance platform, until Ctrl-C."""
+    """Serve as a hospital's HIS, PACS, LIS or EMR by our own contract, as the insurance platform
+    or as the duty office, until Ctrl-C."""
     from gateway.simulators.run import PortInUse
     from gateway.simulators.run import simulate as run
 

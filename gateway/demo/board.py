@@ -15,7 +15,15 @@ from rich.text import Text
 
 WIDTH, WIDTH_WITH_TIMES = 100, 84
 """A line of the board needs so many columns; a narrower terminal is shown less of each."""
-COLOURS = {"HIS": "cyan", "PACS": "magenta", "LIS": "blue", "EMR": "green", "YB": "red", "gateway": "bold"}
+COLOURS = {
+    "HIS": "cyan",
+    "PACS": "magenta",
+    "LIS": "blue",
+    "EMR": "green",
+    "YB": "red",
+    "DUTY": "yellow",
+    "gateway": "bold",
+}
 
 
 class StoryFailed(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -21,7 +22,8 @@ from gateway.model.record import Mask
 from gateway.security.clients import add_client
 from gateway.security.record_rights import add_authorization, set_policy
 from gateway.security.secrets import Secrets, create_key_file
-from gateway.simulators.process import SimulatorProcess
+from gateway.simulators.duty import SECRET
+from gateway.simulators.process import DUTY, SimulatorProcess
 from gateway.terms import RecordPurpose
 
 HOSPITAL_CODE = "44643245-7"
@@ -92,6 +94,26 @@ echoes_msgid = true
 """
 """How the hospital is known at the insurance platform, which it leaves the registering and settling to."""
 
+OVERDUE = """\
+[[rules.critical.timers]]
+source_type = "7"
+receive_minutes = 0.03
+total_minutes = 0.08
+
+[[rules.critical.chain]]
+stage = "RECEIVE"
+level = 1
+receivers = ["WARD", "REPORTER"]
+
+[[rules.critical.chain]]
+stage = "TOTAL"
+level = 3
+receivers = ["DUTY"]
+notifiers = ["DUTY"]
+
+"""
+"""A glucose at the bedside (POCT) is late within seconds here, so that one can watch it."""
+
 _MARK = "this-is-a-demonstration"
 
 
@@ -136,12 +158,23 @@ def write_site(folder: Path, port: int, simulators: Iterable[SimulatorProcess]) 
     create_key_file(folder / "secret.key")
     routes = "".join(_route(*route) for route in ROUTES)
     server = f"[server]\nport = {port}\n"
-    _write(folder / "gateway.toml", f'hospital_code = "{HOSPITAL_CODE}"\ndelivery_workers = 1\n\n{server}\n{routes}')
-    for simulator in simulators:
+    head = f'hospital_code = "{HOSPITAL_CODE}"\ndelivery_workers = 1\n\n{server}\n'
+    systems = list(simulators)
+    channels = "".join(_channel(folder, one) for one in systems if one.kind == DUTY)
+    _write(folder / "gateway.toml", f"{head}{OVERDUE}{channels}{routes}")
+    for simulator in [one for one in systems if one.kind != DUTY]:
         place = folder / "partners" / simulator.name
         place.mkdir(parents=True)
         extra = INSURED if simulator.kind == "insurance" else ""
         _write(place / "partner.toml", f'url = "{simulator.url}"\n{extra}')
+
+
+def _channel(folder: Path, office: SimulatorProcess) -> str:
+    """The duty office as an outside channel, and the secret it shares with the gateway."""
+    office.folder.mkdir(parents=True, exist_ok=True)
+    _write(office.folder / SECRET, secrets.token_urlsafe())
+    place = (office.folder / SECRET).relative_to(folder)
+    return f'[[notifiers]]\nkind = "webhook"\nname = "DUTY"\nurl = "{office.url}"\nsecret_file = "{place}"\n\n'
 
 
 def _route(operation: str, requisition_type: str | None, partners: tuple[str, ...]) -> str:
@@ -156,7 +189,7 @@ def add_clients(session: Session, key_file: Path) -> dict[str, str]:
     Each may also prove itself by a WS-Security digest.
     """
     known = [operation.name for operation in Contract().operations]
-    secrets = Secrets.from_file(key_file)
+    keys = Secrets.from_file(key_file)
     passwords = {
         name: add_client(
             session,
@@ -164,7 +197,7 @@ def add_clients(session: Session, key_file: Path) -> dict[str, str]:
             rights=(*operations, *SPECIAL_RIGHTS[name]),
             operations=known,
             allow_digest=True,
-            secrets=secrets,
+            secrets=keys,
             description="demonstration",
         )
         for name, operations in OPERATIONS.items()

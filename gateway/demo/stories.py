@@ -25,6 +25,7 @@ from gateway.demo.messages import (
     status,
     visit_event,
 )
+from gateway.demo.overdue import nobody_receives
 from gateway.demo.stage import Stage
 
 
@@ -229,6 +230,11 @@ STORIES = (
         "A critical value, from the push to the opinion",
         "危急值闭环：上报、接收、处理、意见回传",
         critical_values,
+    ),
+    Story(
+        "An overdue critical value escalates",
+        "危急值超时：逐级提醒病区、总值班，处理后停止",
+        nobody_receives,
     ),
     Story("Records of this visit and of all visits", "病历调阅：本次与全部就诊，按权限", medical_records),
     Story("An insurer reads a claim's record, masked", "商保理赔：凭授权调阅，脱敏，限量", insurer_reads),

@@ -18,8 +18,9 @@ STOP_SECONDS = 10.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-INSURANCE = "insurance"
-"""The one kind that does not speak our contract, and has a name as short as the others'."""
+INSURANCE, DUTY = "insurance", "duty"
+PATHS = {INSURANCE: "insurance", DUTY: "notices"}
+"""Kinds that do not speak our contract, with the path of their own address."""
 
 
 class SimulatorFailed(Exception):
@@ -39,7 +40,7 @@ class SimulatorProcess:
         self.folder = folder
         self.log = folder / f"{kind}.jsonl"
         self._base = f"http://127.0.0.1:{port}"
-        self.url = f"{self._base}/{INSURANCE if kind == INSURANCE else 'soap'}"
+        self.url = f"{self._base}/{PATHS.get(kind, 'soap')}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -22,6 +22,8 @@ NUMBERS = (
     "source_system",
     "critical_id",
     "ack_id",
+    "overdue_stage",
+    "escalation_level",
     "report_no",
     "report_version",
     "event_no",

@@ -16,6 +16,7 @@ from waitress.server import create_server
 from gateway.contract import Contract
 from gateway.messages.wire import Wire
 from gateway.simulators.department import SimulatedLis, SimulatedPacs
+from gateway.simulators.duty import SECRET, DutyOfficeSimulator, SimulatedDutyOffice
 from gateway.simulators.emr import SimulatedEmr
 from gateway.simulators.his import SimulatedHis
 from gateway.simulators.insurance import SimulatedInsurance
@@ -31,6 +32,7 @@ SYSTEMS: dict[str, type[SimulatedSystem]] = {
     "lis": SimulatedLis,
     "emr": SimulatedEmr,
     "insurance": SimulatedInsurance,
+    "duty": SimulatedDutyOffice,
 }
 THREADS = 16
 HOSPITAL_TIME = timezone(timedelta(hours=8))
@@ -65,6 +67,8 @@ def simulate(
     system = SYSTEMS[kind](memory, wire)
     if isinstance(system, SimulatedInsurance):
         application: Simulator = InsuranceSimulator(system, request_log)
+    elif isinstance(system, SimulatedDutyOffice):
+        application = DutyOfficeSimulator(system, request_log, None if folder is None else folder / SECRET)
     else:
         application = SoapSimulator(system, contract, wire, request_log, f"{base}{SoapSimulator.path}")
     server = create_server(

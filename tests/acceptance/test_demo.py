@@ -149,7 +149,7 @@ def test_its_json_file_says_everything_and_only_to_its_owner(serving: Demonstrat
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/soap", facts["soap"])
     assert {"web", "web-worker-1", "web-worker-2", "worker-1", "database"} == set(facts["pids"])
     assert list(facts["clients"]) == ["HIS", "PACS", "LIS", "EMR", "INSURER"]
-    assert list(facts["partners"]) == ["HIS", "PACS", "LIS", "EMR", "YB"]
+    assert list(facts["partners"]) == ["HIS", "PACS", "LIS", "EMR", "YB", "DUTY"]
     assert all(set(client) == {"password", "operations"} for client in facts["clients"].values())
     assert list(facts["samples"]) == OPERATIONS
 
