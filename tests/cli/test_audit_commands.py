@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from at_the_terminal import Command
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from emptying import clear
@@ -95,6 +96,13 @@ def test_who_reads_the_audit_is_audited(gateway: Command, session: Session, comm
     assert entry is not None
     assert entry.actor.startswith("terminal:")
     assert (entry.subject, entry.detail) == ("patient A-11", "since=2026-01-01T00:00 until=2026-02-01T00:00")
+
+
+@pytest.mark.parametrize("tampering", ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit"])
+def test_a_migrated_database_refuses_to_change_the_audit(session: Session, tampering: str):
+    keep(session, look("A-13"))
+    with pytest.raises(DBAPIError, match="kept as they were written"):
+        session.execute(text(tampering))
 
 
 def test_who_cannot_be_noted_sees_nothing(gateway: Command, session: Session, monkeypatch: pytest.MonkeyPatch):
