@@ -26,6 +26,7 @@ from gateway.demo.messages import (
     visit_event,
 )
 from gateway.demo.overdue import nobody_receives
+from gateway.demo.packages import split_package
 from gateway.demo.stage import Stage
 
 
@@ -223,6 +224,7 @@ STORIES = (
         "住院检查：登记时计费，重复登记不重复计费",
         charged_at_registration,
     ),
+    Story("A package is split between CT and ward", "组套：优惠分摊，病区放置的留置针转记病区", split_package),
     Story("The fall from the CT table", "患者坠床：执行中由执行科室退费", fall_from_the_table),
     Story("An answer gets lost, nobody pays twice", "应答丢失：结果待确认，不重复记账", lost_answer),
     Story("The PACS is down and comes back", "PACS 停机：申请单排队，恢复后按序送达", down_and_back),
