@@ -157,7 +157,8 @@ def tell_again(
     origin = Origin(value.key, value.hospital_code, value.branch_code, value.sender_code, message.header.message_id)
     partners = receivers_of(session, dispatch, value)
     key = order_key(value)
-    dispatch.enqueue(session, [Forward(name, OPERATION, message, key, origin, urgent=True) for name in partners])
+    if partners:
+        dispatch.enqueue(session, [Forward(name, OPERATION, message, key, origin, urgent=True) for name in partners])
     return partners
 
 

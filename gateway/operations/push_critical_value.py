@@ -24,7 +24,15 @@ from gateway.messages.critical_value import PushCriticalValueRequest, PushCritic
 from gateway.model.critical_value import CriticalEvent, CriticalValue
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
 from gateway.operations.critical_clocks import look_again, move_on
-from gateway.operations.critical_loop import describe, find_values, open_loop, tell, values_of_report, waits_for
+from gateway.operations.critical_loop import (
+    describe,
+    find_values,
+    open_loop,
+    subject_of,
+    tell,
+    values_of_report,
+    waits_for,
+)
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.ledger import content_hash
 from gateway.operations.unit import Unit, new_txn_no
@@ -61,6 +69,8 @@ def push_critical_value(request: PushCriticalValueRequest, unit: Unit) -> PushCr
         raise CriticalValueConflict(critical_id=value.critical_id, critical_status=value.state)
     value.content_hash = digest
     doubts += describe(unit, value, request)
+    if value.handled_at is not None:
+        unit.alert("CRITICAL_CHANGED_AFTER_HANDLING", subject_of(value))
     return _tell(request, unit, value, doubts)
 
 

@@ -92,6 +92,14 @@ def test_an_upgrade_of_a_value(ward: Hospital) -> None:
     assert "休克" in sent_to_his(ward)[-1].content
 
 
+def test_an_upgrade_of_a_value_that_was_handled(ward: Hospital) -> None:
+    """Edge case 38. HIS hears of it, and since no clock runs any more the duty office is alarmed."""
+    ward.send(acknowledgement(kind=AckType.HANDLE))
+    assert code_of(ward.send(push(action="UPDATE", content="加重：右心衰竭、休克。"))) == "0"
+    assert [request.action for request in sent_to_his(ward)] == ["NEW", "UPDATE"]
+    assert ward.alerts() == ["CRITICAL_CHANGED_AFTER_HANDLING"]
+
+
 # --- 39 ---------------------------------------------------------------------------------------------------------------
 
 

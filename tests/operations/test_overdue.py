@@ -315,6 +315,14 @@ def test_the_look_that_finds_nothing_reads_an_index(ward: Hospital) -> None:
         assert "ix_critical_value_next_due" in "".join(plan.scalars())
 
 
+def test_without_any_system_to_tell_the_chain_still_goes_on(hospital: Hospital) -> None:
+    hospital.dispatch.routes["PushCriticalValue"] = ()
+    hospital.dispatch.enqueue = None  # the queue takes no empty order
+    hospital.send(push())
+    assert look(hospital, 10) == ["NOTIFY 1", "RECEIVE 1"]
+    assert {row.partners for row in hospital.rows(CriticalEscalation)} == {""}
+
+
 # --- the table of the loop --------------------------------------------------------------------------------------------
 
 
