@@ -123,6 +123,8 @@ class RecordingDispatch:
     settling: set[str] = field(default_factory=set)
     """Insurance platforms that leave settling to the gateway."""
     scripts: dict[tuple[str, str], list[Script]] = field(default_factory=lambda: defaultdict(list))
+    always: dict[tuple[str, str], Script] = field(default_factory=dict)
+    """What a partner answers when its script has ended, instead of yes."""
     asked: list[Forward] = field(default_factory=list)
     """What was sent at once, in order; a question held back by order is not among them."""
     _forwards: dict[int, Forward] = field(default_factory=dict)
@@ -200,6 +202,23 @@ class RecordingDispatch:
         for delivery_id in waiting:
             self._attempt(delivery_id, keep=True)
 
+    def recover(self, ask: Callable[[Forward], PartnerAnswer | None]) -> None:
+        """Do what the queue does after a crash or a lost answer of money: ask first, and send what is not known."""
+        with self.sessions() as session:
+            lost = (DeliveryState.SENDING, DeliveryState.UNKNOWN)
+            rows = session.execute(
+                select(Delivery.id, Delivery.state).where(Delivery.state.in_(lost)).order_by(Delivery.id)
+            ).all()
+        for delivery_id, state in rows:
+            forward = self._forwards[delivery_id]
+            if state == DeliveryState.SENDING:
+                self._conclude(delivery_id, forward, PartnerAnswer(Outcome.UNKNOWN, "LOST"), keep=True)
+            found = ask(forward)
+            if found is None:
+                self._attempt(delivery_id, keep=True)
+            else:
+                self._conclude(delivery_id, forward, found, keep=True)
+
     # --- how it works -----------------------------------------------------------------------------------------------
 
     def _store(self, session: Session, forward: Forward, state: DeliveryState) -> int:
@@ -227,13 +246,16 @@ class RecordingDispatch:
     def _attempt(self, delivery_id: int, *, keep: bool) -> PartnerAnswer:
         forward = self._forwards[delivery_id]
         answer = self._answer(delivery_id, forward)
+        self._conclude(delivery_id, forward, answer, keep=keep)
+        return answer
+
+    def _conclude(self, delivery_id: int, forward: Forward, answer: PartnerAnswer, *, keep: bool) -> None:
         with self.sessions.begin() as session:
             row = session.get_one(Delivery, delivery_id)
             row.state, row.last_code = self._outcome(answer, keep=keep), answer.code
             hook = self.hooks.get(forward.operation)
             if hook is not None:
                 hook(session, forward, answer, self)
-        return answer
 
     def _answer(self, delivery_id: int, forward: Forward) -> PartnerAnswer:
         with self.sessions() as session:
@@ -245,7 +267,7 @@ class RecordingDispatch:
                 return NOT_SENT
         self.asked.append(forward)
         waiting = self.scripts[forward.partner, forward.operation]
-        answer = waiting.pop(0) if waiting else yes()
+        answer = waiting.pop(0) if waiting else self.always.get((forward.partner, forward.operation), yes())
         answer = answer(forward) if callable(answer) else answer
         if answer.outcome is Outcome.ANSWERED and answer.response is None:
             return replace(answer, response=response_of(forward.operation, answer.code))
