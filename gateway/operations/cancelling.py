@@ -1,4 +1,4 @@
-"""Cancels requisitions, by word of HIS: one at a time, or all that wait when their visit is cancelled."""
+"""Cancels requisitions, by word of HIS: one at a time, when its money is back, or with the visit it belongs to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, GatewayStatus, RequisitionAction, StatusCode, VisitEvent
 
 OPERATION = "SubmitRequisition"
-VISIT_CANCELLED = "就诊已取消"
 
 
 def performing(unit: Unit, request: SubmitRequisitionRequest) -> tuple[str, ...]:
@@ -69,18 +68,23 @@ def close(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent,
         item.status_code = StatusCode.CANCELLED
 
 
-def cancel_with_visit(unit: Unit, requisitions: Iterable[Requisition]) -> int:
-    """Cancel those that still wait, their rows locked and none of them registered; returns how many.
+def cancel(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent, reason: str) -> None:
+    """Cancel a requisition whose row is locked and that nobody has registered, without asking the department.
 
-    The department is told in the order of each requisition, unless it never got it. When it does not agree, the
+    The department is told in the order of the requisition, unless it never got it. When it does not agree, the
     delivery is a dead letter that alarms.
     """
+    message = submitted(unit, known)
+    partners = performing(unit, message) if known.is_released else ()
+    if partners and not withdraw(unit, known, partners):
+        message = replace(message, action=RequisitionAction.CANCEL, cancel_reason=reason)
+        unit.send(partners, OPERATION, message, known.requisition_no)
+    close(unit, known, event, reason)
+
+
+def cancel_with_visit(unit: Unit, requisitions: Iterable[Requisition]) -> int:
+    """Cancel those of a visit that still wait, their rows locked and none of them registered; returns how many."""
     waiting = [known for known in requisitions if any(item.state not in ENDED for item in known.items)]
     for known in waiting:
-        message = submitted(unit, known)
-        partners = performing(unit, message) if known.is_released else ()
-        if partners and not withdraw(unit, known, partners):
-            message = replace(message, action=RequisitionAction.CANCEL, cancel_reason=VISIT_CANCELLED)
-            unit.send(partners, OPERATION, message, known.requisition_no)
-        close(unit, known, VisitEvent.CANCEL_VISIT, VISIT_CANCELLED)
+        cancel(unit, known, VisitEvent.CANCEL_VISIT, "就诊已取消")
     return len(waiting)

@@ -28,6 +28,7 @@ from gateway.model.money import FINAL, STANDING, MoneyKind, MoneyLine, MoneyTran
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
 from gateway.operations.booking import tell_insurer_now
+from gateway.operations.cancelling import cancel
 from gateway.operations.charge_item import find_transaction, money_result
 from gateway.operations.insurance import refuse_while_settled
 from gateway.operations.ledger import (
@@ -42,7 +43,7 @@ from gateway.operations.ledger import (
 from gateway.operations.lookups import find_requisition, relock, submitted, visit_state
 from gateway.operations.move import check_move, moved_charge, plan_move, take_places
 from gateway.operations.unit import Unit
-from gateway.terms import GatewayStatus, Initiator, RequisitionAction, StatusCode, TransactionState, VisitType
+from gateway.terms import Initiator, RequisitionAction, TransactionState, VisitType
 
 OPERATION = "RefundItem"
 FINEST = Decimal("0.0001")
@@ -361,17 +362,7 @@ def _close_refunded(
         return
     if not all(item.refunded for item in requisition.items) or not requisition.refund_allowed:
         return
-    requisition.gateway_status = GatewayStatus.CANCELLED
-    for item in requisition.items:
-        item.status_code = StatusCode.CANCELLED
-    cancel = replace(submitted(unit, requisition), action=RequisitionAction.CANCEL, cancel_reason="已退费")
-    partners = unit.dispatch.partners_for(
-        "SubmitRequisition",
-        hospital_code=requisition.hospital_code,
-        requisition_type=cancel.requisition_type,
-        perform_dept=requisition.perform_dept_code,
-    )
-    unit.send(partners, "SubmitRequisition", cancel, requisition.requisition_no)
+    cancel(unit, requisition, RequisitionAction.CANCEL, "已退费")
 
 
 def _answer(unit: Unit, refund: MoneyTransaction, *, duplicate: bool = False) -> RefundItemResponseType:

@@ -80,11 +80,14 @@ def test_what_the_department_never_got_is_withdrawn_quietly(hospital):
 def test_the_money_paid_is_refunded_by_the_cashier_afterwards(hospital):
     """Edge case 22."""
     hospital.send(outpatient_ct())
+    hospital.dispatch.deliver()
     hospital.send(returned_ticket())
     assert [row.kind for row in hospital.rows(MoneyTransaction)] == ["CHARGE"]
     line = refund_line(code="210300001", amount="400.00")
     back = refund("TF1", None, header=header("HIS"), initiator=Initiator.CASHIER, requisition_no="R1", lines=(line,))
     assert code_of(hospital.send(back)) == "0"
+    actions = [f.request.action for f in hospital.dispatch.forwards("pacs", "SubmitRequisition")]
+    assert actions == [RequisitionAction.NEW, RequisitionAction.CANCEL]
 
 
 def test_nobody_but_his_charges_a_cancelled_visit(hospital):
