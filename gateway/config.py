@@ -102,6 +102,10 @@ class Rules(Strict):
     critical: CriticalRules = CriticalRules()
     fallback_receiver: str = "DUTY"
     """Who is told of a critical value without a known recipient."""
+    parked_minutes: float = Field(default=10, gt=0)
+    """How long a message about something unknown waits for it."""
+    parked_acknowledgement_hours: float = Field(default=24, gt=0)
+    """How long the acknowledgement of an unknown critical value waits for its push."""
     refund_last_line: bool = True
     """Whether a department may give back the last line of what it charged."""
     registration_asks_his: bool = False

@@ -175,6 +175,12 @@ class RequisitionNotPaid(RequestRefused):
     code = "REQ-402"
 
 
+class RequisitionForeign(RequestRefused):
+    """申请单由其他系统提交，只有该系统或 HIS 可以修改和取消。 | Another system submitted this requisition: only it, or HIS, may change or cancel it."""
+
+    code = "REQ-403"
+
+
 class RequisitionUnknown(RequestRefused):
     """申请单不存在。 | The requisition is unknown."""
 
@@ -223,6 +229,12 @@ class StatusNotPaid(RequestRefused):
     """申请单未缴费，不能登记。 | The requisition is not paid and cannot be registered."""
 
     code = "STA-402"
+
+
+class StatusForeign(RequestRefused):
+    """该申请单由其他科室执行，本系统不能回传其状态。 | Another department performs this requisition: its status is not this system's to report."""
+
+    code = "STA-403"
 
 
 class StatusRequisitionUnknown(RequestRefused):

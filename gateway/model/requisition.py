@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gateway.model.base import Base
-from gateway.model.exam_state import REFUND_CLOSED, overall
+from gateway.model.exam_state import OrderEvent, Verdict, decide, overall
 from gateway.terms import GatewayStatus, StatusCode
 
 
@@ -64,7 +64,7 @@ class Requisition(Base):
     @property
     def refund_allowed(self) -> bool:
         """Whether clinic and cashier may still refund or cancel: no item has been registered."""
-        return not any(item.state in REFUND_CLOSED for item in self.items)
+        return not any(decide(item.state, OrderEvent.REFUND).verdict is Verdict.LOCKED for item in self.items)
 
     @property
     def is_released(self) -> bool:

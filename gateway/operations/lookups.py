@@ -8,12 +8,14 @@ from sqlalchemy import select
 
 from gateway.errors import RequestRefused
 from gateway.messages.requisition import SubmitRequisitionRequest
+from gateway.model.client import SpecialRight
+from gateway.model.exam_state import Party
 from gateway.model.requisition import Requisition
 from gateway.model.visit import PatientMerge, Visit
 from gateway.operations.arrivals import WAITING, hold
 from gateway.operations.unit import Unit
 from gateway.store import one_trip
-from gateway.terms import VisitState
+from gateway.terms import RequisitionType, VisitState
 
 _MERGED_INTO = "SELECT patient_id FROM patient_merge WHERE hospital_code = %s AND former_patient_id = %s"
 _FIRST_LOOK = f"""
@@ -83,6 +85,25 @@ def submitted(unit: Unit, requisition: Requisition) -> SubmitRequisitionRequest:
     """The requisition as HIS last submitted it."""
     message: SubmitRequisitionRequest = unit.wire.read_text("SubmitRequisitionRequest", requisition.request)
     return message
+
+
+def parties_of(unit: Unit, requisition: Requisition) -> frozenset[Party]:
+    """What the caller is to a requisition: of the clinic, its department, or neither.
+
+    A requisition that no route leads to anybody is pulled by whoever performs it: every caller may be its department.
+    """
+    partners = unit.dispatch.partners_for(
+        "SubmitRequisition",
+        hospital_code=requisition.hospital_code,
+        requisition_type=RequisitionType(requisition.requisition_type),
+        perform_dept=requisition.perform_dept_code,
+    )
+    parties = set()
+    if unit.caller.may(SpecialRight.HIS) or unit.sender_code == requisition.sender_code:
+        parties.add(Party.CLINIC)
+    if not partners or unit.sender_code in {unit.dispatch.client_of(partner) for partner in partners}:
+        parties.add(Party.DEPARTMENT)
+    return frozenset(parties or {Party.OTHER})
 
 
 def visit_state(unit: Unit, visit_no: str, branch_code: str, *, ambiguous: type[RequestRefused]) -> VisitState:

@@ -45,9 +45,6 @@ RACES = 5
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Stands for SentAt where content is compared."""
 
-PARKED_FOR = timedelta(minutes=10)
-ACKNOWLEDGEMENT_PARKED_FOR = timedelta(hours=24)
-
 
 @dataclass(frozen=True)
 class _ParkedCaller:
@@ -262,7 +259,10 @@ class Reception:
         if parked is not None and parked.applied_at is None and parked.expires_at > unit.now:
             parked.waits_for = waits_for
             return
-        long = unit.received.operation == "AcknowledgeCriticalValue"
+        rules = unit.site.rules
+        hours, minutes = rules.parked_acknowledgement_hours, rules.parked_minutes
+        is_long = unit.received.operation == "AcknowledgeCriticalValue"
+        longest = timedelta(hours=hours) if is_long else timedelta(minutes=minutes)
         unit.session.merge(
             ParkedMessage(
                 sender_code=unit.sender_code,
@@ -272,7 +272,7 @@ class Reception:
                 waits_for=waits_for,
                 request=unit.request_text,
                 parked_at=unit.now,
-                expires_at=unit.now + (ACKNOWLEDGEMENT_PARKED_FOR if long else PARKED_FOR),
+                expires_at=unit.now + longest,
                 applied_at=None,
                 result_code=None,
             )

@@ -23,7 +23,7 @@ from gateway.errors import (
 )
 from gateway.messages.charge import LineOutcome, RefundItemRequest, RefundItemResponseType, RefundLine
 from gateway.model.client import SpecialRight
-from gateway.model.exam_state import REFUND_CLOSED
+from gateway.model.exam_state import OrderEvent, Party, Verdict, decide
 from gateway.model.money import FINAL, STANDING, MoneyKind, MoneyLine, MoneyTransaction, rounded
 from gateway.model.requisition import Requisition
 from gateway.model.visit import MONEY_CLOSED
@@ -221,7 +221,9 @@ def _started(charge: MoneyTransaction, requisition: Requisition, lines: Sequence
     """Whether any item these lines belong to has been registered."""
     by_line = {line.line_no: line.item_seq for line in charge.lines}
     seqs = {by_line.get(line.original_line_no) for line in lines}
-    closed = {item.item_seq for item in requisition.items if item.state in REFUND_CLOSED}
+    locks = Verdict.LOCKED
+    refund = OrderEvent.REFUND
+    closed = {i.item_seq for i in requisition.items if decide(i.state, refund, Party.CLINIC).verdict is locks}
     return bool(closed) and (None in seqs or bool(seqs & closed))
 
 

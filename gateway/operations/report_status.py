@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import (
     RequestRefused,
+    StatusForeign,
     StatusIllegal,
     StatusInvalid,
     StatusNotPaid,
@@ -15,14 +16,14 @@ from gateway.errors import (
     StatusUnmapped,
 )
 from gateway.messages.status import ChargeOutcome, ReportStatusRequest, ReportStatusResponseType
-from gateway.model.exam_state import Verdict, decide
+from gateway.model.exam_state import WHO, Verdict, decide
 from gateway.model.money import MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.operations.booking import apply_answer
 from gateway.operations.charging import Booking
 from gateway.operations.dispatch import Dispatch, Forward, PartnerAnswer
 from gateway.operations.ledger import billing_partner, locked
-from gateway.operations.lookups import find_requisition, relock, requisition_arrival
+from gateway.operations.lookups import find_requisition, parties_of, relock, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
 from gateway.operations.unit import Unit
 from gateway.terms import StatusEvent, TransactionState
@@ -44,6 +45,8 @@ def report_status(request: ReportStatusRequest, unit: Unit) -> ReportStatusRespo
     if request.event in NEEDS_REASON and request.reason is None:
         raise StatusInvalid("该事件必须填写 Reason。", "This event needs a Reason.")
     requisition = _find(request, unit)
+    if not WHO[request.event] & parties_of(unit, requisition):
+        raise StatusForeign()
     seqs = _items(request, requisition)
     if request.event in ASKS_HIS and unit.site.rules.registration_asks_his:
         requisition = _ask_his(request, unit, requisition, seqs)

@@ -11,6 +11,7 @@ from gateway.errors import (
     NotAllowed,
     RequisitionCancelled,
     RequisitionConflict,
+    RequisitionForeign,
     RequisitionInvalid,
     RequisitionLocked,
     RequisitionNotPaid,
@@ -21,12 +22,21 @@ from gateway.errors import (
 from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest, SubmitRequisitionResponseType
 from gateway.model.client import SpecialRight
+from gateway.model.exam_state import WHO, OrderEvent, Verdict, verdict_of
 from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.operations.cancelling import OPERATION, close, performing, withdraw
 from gateway.operations.charging import charge_at_release, charge_point
 from gateway.operations.dispatch import PartnerAnswer
 from gateway.operations.ledger import charged_already
-from gateway.operations.lookups import find_requisition, first_look, merged_into, relock, requisition_arrival, submitted
+from gateway.operations.lookups import (
+    find_requisition,
+    first_look,
+    merged_into,
+    parties_of,
+    relock,
+    requisition_arrival,
+    submitted,
+)
 from gateway.operations.unit import Unit
 from gateway.terms import GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, VisitType
 
@@ -151,6 +161,7 @@ def _store(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionRe
 
 
 def _update(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) -> SubmitRequisitionResponseType:
+    _check_caller(unit, known, OrderEvent.UPDATE)
     if known.gateway_status == GatewayStatus.CANCELLED:
         raise RequisitionCancelled()
     changed = known.content_hash != _content_hash(request, unit)
@@ -165,8 +176,7 @@ def _update(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) -
 
 def _agree(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) -> Requisition:
     """A released requisition changes only while nobody has registered it, and when the department says yes."""
-    if not known.refund_allowed:
-        raise RequisitionLocked()
+    _check_open(known, OrderEvent.UPDATE)
     items_change = request.items != submitted(unit, known).items
     if items_change and charged_already(unit, known.requisition_no, known.branch_code):
         raise RequisitionLocked(
@@ -179,7 +189,7 @@ def _agree(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) ->
         unit.send(partners, OPERATION, replace(request, action=RequisitionAction.NEW), known.requisition_no)
         return known
     _need_yes(unit.ask(partners[0], OPERATION, request, known.requisition_no, keep=False))
-    return _still_open(unit, known)
+    return _check_open(relock(unit, known), OrderEvent.UPDATE)
 
 
 def _replace_content(request: SubmitRequisitionRequest, unit: Unit, known: Requisition) -> None:
@@ -229,14 +239,12 @@ def _cancel(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionR
     known = _find(request, unit)
     if known is None or known.tombstone:
         return _remember_cancellation(request, unit, known)
-    if known.gateway_status == GatewayStatus.CANCELLED:
-        raise RequisitionCancelled()
-    if not known.refund_allowed:
-        raise RequisitionLocked()
+    _check_caller(unit, known, OrderEvent.CANCEL)
+    _check_open(known, OrderEvent.CANCEL)
     partners = performing(unit, submitted(unit, known))
     if known.is_released and partners and not withdraw(unit, known, partners):
         _need_yes(unit.ask(partners[0], OPERATION, request, known.requisition_no, keep=False))
-        known = _still_open(unit, known)
+        known = _check_open(relock(unit, known), OrderEvent.CANCEL)
     close(unit, known, RequisitionAction.CANCEL, request.cancel_reason)
     return _answer(unit, known)
 
@@ -276,14 +284,19 @@ def _need_yes(answer: PartnerAnswer) -> None:
         raise RequisitionLocked(f"执行科室应答：{answer.code}。", f"The department's answer: {answer.code}.")
 
 
-def _still_open(unit: Unit, known: Requisition) -> Requisition:
-    """The requisition after the department was asked; somebody may have registered it meanwhile."""
-    found = relock(unit, known)
-    if found.gateway_status == GatewayStatus.CANCELLED:
+def _check_caller(unit: Unit, known: Requisition, event: OrderEvent) -> None:
+    if not WHO[event] & parties_of(unit, known):
+        raise RequisitionForeign()
+
+
+def _check_open(known: Requisition, event: OrderEvent) -> Requisition:
+    """The requisition, while the clinic may still change or cancel it; asked again after the department was asked."""
+    verdict = verdict_of((item.state for item in known.items), event)
+    if known.gateway_status == GatewayStatus.CANCELLED or verdict is Verdict.FINAL:
         raise RequisitionCancelled()
-    if not found.refund_allowed:
+    if verdict is Verdict.LOCKED:
         raise RequisitionLocked()
-    return found
+    return known
 
 
 def _charge_point(request: SubmitRequisitionRequest, unit: Unit) -> str:

@@ -1,6 +1,7 @@
 """Messages that wait for something which never comes are not forgotten silently."""
 
 from building import TEN, ct_requisition, minutes, status
+from gateway.config import Rules
 from gateway.model.journal import ParkedMessage
 from gateway.operations.parking import expire_parked
 from hospital import Hospital
@@ -40,3 +41,9 @@ def test_a_status_sent_again_after_it_expired_waits_anew(hospital: Hospital) -> 
     expire(hospital)
     assert hospital.send(early).result.parked is True
     assert hospital.row(ParkedMessage).result_code is None
+
+
+def test_the_site_says_how_long_a_message_waits(hospital: Hospital) -> None:
+    hospital.choose(rules=Rules(parked_minutes=3))
+    hospital.send(status("R9"))
+    assert hospital.row(ParkedMessage).expires_at == TEN + minutes(3)

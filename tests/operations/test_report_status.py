@@ -11,7 +11,7 @@ from gateway.messages.charge import LineOutcome
 from gateway.messages.status import ChargeOutcome, ItemRef
 from gateway.model.journal import ParkedMessage
 from gateway.model.money import ChargeOnce, MoneyTransaction
-from gateway.model.requisition import Requisition, StatusRecord
+from gateway.model.requisition import Requisition, RequisitionItem, StatusRecord
 from gateway.terms import StatusCode, StatusEvent, TransactionState
 from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
@@ -217,3 +217,24 @@ def test_when_his_is_down_the_gateway_decides_about_registration(hospital: Hospi
     hospital.dispatch.script("his", "ReportStatus", NOT_SENT)
     assert code(hospital.send(status())) == "0"
     assert hospital.dispatch.states("his") == ["QUEUED"]
+
+
+# --- who may say it ---------------------------------------------------------------------------------------------------
+
+
+def test_another_department_may_not_report_the_status(hospital: Hospital) -> None:
+    hospital.send(ct_requisition())
+    assert code(hospital.send(status(), by="LIS")) == "STA-403"
+    assert hospital.row(RequisitionItem).state is StatusCode.RELEASED
+    assert hospital.rows(MoneyTransaction) == []
+
+
+def test_his_may_not_report_what_the_department_has_to(hospital: Hospital) -> None:
+    hospital.send(ct_requisition())
+    assert code(hospital.send(status(), by="HIS")) == "STA-403"
+
+
+def test_where_no_route_leads_anywhere_whoever_performs_it_reports(hospital: Hospital) -> None:
+    hospital.dispatch.routes["SubmitRequisition"] = ()
+    hospital.send(ct_requisition())
+    assert code(hospital.send(status(), by="LIS")) == "0"

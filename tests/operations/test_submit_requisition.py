@@ -256,3 +256,13 @@ def test_cancelling_takes_back_what_the_nurse_charged(hospital: Hospital) -> Non
     hospital.send(cancellation(ct_requisition()))
     booked = sorted((transaction.kind, transaction.state) for transaction in hospital.rows(MoneyTransaction))
     assert booked == [("CHARGE", "CONFIRMED"), ("REVERSAL", "CONFIRMED")]
+
+
+# --- who may change it ------------------------------------------------------------------------------------------------
+
+
+def test_only_who_submitted_it_or_his_may_change_and_cancel(hospital: Hospital) -> None:
+    hospital.send(ct_requisition(), by="EMR")
+    assert code(hospital.send(cancellation(ct_requisition()), by="APP")) == "REQ-403"
+    assert code(hospital.send(update(ct_requisition()), by="PACS")) == "REQ-403"
+    assert code(hospital.send(cancellation(ct_requisition()), by="HIS")) == "0"
