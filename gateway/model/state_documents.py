@@ -129,10 +129,10 @@ _OTHER = {"DELIVERED": "已送达", "RETURNED": "意见已回传", "CANCEL": "�
 
 
 def _page() -> str:
-    return "\n".join([*_lines(), ""])
+    return "\n".join([*_of_requisitions(), *_of_the_others(), ""])
 
 
-def _lines() -> Iterator[str]:
+def _of_requisitions() -> Iterator[str]:
     yield from (
         "# State machines",
         "Written by `python -m gateway.model.state_documents` from the tables the program decides by; a test compares",
@@ -171,6 +171,9 @@ def _lines() -> Iterator[str]:
     for event in (*StatusEvent, *OrderEvent):
         cells = ["yes" if party in WHO[event] else code_of(event, Verdict.FOREIGN) for party in Party]
         yield f"| {_said(event)} | " + " | ".join(cells) + " |"
+
+
+def _of_the_others() -> Iterator[str]:
     yield from (
         "",
         "## Charges and refunds",

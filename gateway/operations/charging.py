@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from gateway.config import Rules
-from gateway.messages.charge import ChargeItemRequest, ChargeLine, RefundItemRequest, RefundLine
+from gateway.messages.charge import ChargeItemRequest, RefundItemRequest, RefundLine
 from gateway.messages.common import Header
 from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest
@@ -29,7 +29,7 @@ from gateway.model.money import (
 from gateway.model.requisition import Requisition
 from gateway.operations import insurance
 from gateway.operations.booking import tell_insurer_now
-from gateway.operations.ledger import Remaining, add_transaction, charged_already, guard_once, remaining
+from gateway.operations.ledger import Remaining, add_transaction, charge_lines, charged_already, guard_once, remaining
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, Initiator, RefundReason, ReleaseEvent, TransactionState, VisitType
@@ -190,20 +190,7 @@ def charge_registration(unit: Unit, requisition: Requisition, seqs: frozenset[in
         occurred_at=at,
         ordering_dept_code=request.ordering_dept_code,
         perform_dept_code=request.perform_dept_code,
-        lines=tuple(
-            ChargeLine(
-                line_no=line["line_no"],
-                item_seq=line["item_seq"],
-                package_code=line["package_code"],
-                charge_code=line["charge_code"],
-                item_name=line["item_name"],
-                quantity=line["quantity"],
-                unit_price=line["unit_price"],
-                list_amount=line["list_amount"],
-                actual_amount=line["amount"],
-            )
-            for line in lines
-        ),
+        lines=charge_lines(lines),
     )
     return Booking(key, "ChargeItem", message, requisition.visit_no)
 

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
+from gateway.messages.charge import ChargeLine
 from gateway.model.money import (
     MONEY_TRANSITIONS,
     STANDING,
@@ -78,6 +79,24 @@ def add_transaction(
         amounts = [(line["line_no"], line["amount"]) for line in lines]
         for entry in entries_of(kind, unit.hospital_code, branch, visit_no, values.get("perform_dept_code"), amounts):
             unit.add(LedgerEntry, transaction_key=key, at=unit.now, **entry)
+
+
+def charge_lines(lines: Iterable[dict[str, Any]]) -> tuple[ChargeLine, ...]:
+    """The lines of a charge as HIS is asked to book them."""
+    return tuple(
+        ChargeLine(
+            line_no=line["line_no"],
+            item_seq=line["item_seq"],
+            package_code=line["package_code"],
+            charge_code=line["charge_code"],
+            item_name=line["item_name"],
+            quantity=line["quantity"],
+            unit_price=line["unit_price"],
+            list_amount=line["list_amount"],
+            actual_amount=line["amount"],
+        )
+        for line in lines
+    )
 
 
 def guard_once(unit: Unit, requisition_no: str, branch_code: str, key: str, lines: Iterable[dict[str, Any]]) -> None:

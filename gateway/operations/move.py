@@ -14,13 +14,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gateway.errors import RefundInvalid
-from gateway.messages.charge import ChargeItemRequest, ChargeLine, RefundItemRequest
+from gateway.messages.charge import ChargeItemRequest, RefundItemRequest
 from gateway.model.delivery import Delivery
 from gateway.model.money import ChargeOnce, MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.operations.dispatch import Dispatch, Forward, Origin
 from gateway.operations.insurance import insurer_of, plan
-from gateway.operations.ledger import add_transaction, billing_partner_of, locked, move_on, remaining
+from gateway.operations.ledger import add_transaction, billing_partner_of, charge_lines, locked, move_on, remaining
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
 from gateway.terms import ChargePoint, TransactionState
@@ -51,9 +51,9 @@ def plan_move(
     if dept is None:
         return None
     key = f"{unit.txn_no}-M"
-    message = _message(request, unit, charge, requisition, lines, dept)
-    insurer = insurer_of(unit, message.visit, by_his=by_his)
     entered = [_line(line) for line in lines]
+    message = _message(request, unit, charge, requisition, entered, dept)
+    insurer = insurer_of(unit, message.visit, by_his=by_his)
     add_transaction(
         unit,
         key=key,
@@ -135,6 +135,7 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     return {
         "line_no": line["line_no"],
         "item_seq": line["item_seq"],
+        "package_code": line["package_code"],
         "charge_code": line["charge_code"],
         "item_name": line["item_name"],
         "quantity": line["quantity"],
@@ -162,18 +163,7 @@ def _message(
         charge_point=ChargePoint.SUPPLEMENT,
         occurred_at=request.occurred_at or unit.now,
         perform_dept_code=dept,
-        lines=tuple(
-            ChargeLine(
-                line_no=line["line_no"],
-                item_seq=line["item_seq"],
-                charge_code=line["charge_code"],
-                item_name=line["item_name"],
-                quantity=line["quantity"],
-                list_amount=line["amount"],
-                actual_amount=line["amount"],
-            )
-            for line in lines
-        ),
+        lines=charge_lines(lines),
     )
 
 

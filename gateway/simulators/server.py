@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +67,7 @@ class Worked:
     """What the log says of it beside its code."""
 
 
-class Simulator:
+class Simulator(ABC):
     """A WSGI application around one simulated system, whatever it speaks at its own address."""
 
     path = "/soap"
@@ -95,9 +96,9 @@ class Simulator:
             return self._control(environ)
         return Reply(404, "text/plain; charset=utf-8", (__doc__ or "").encode())
 
+    @abstractmethod
     def _message(self, environ: Environ) -> Reply:
         """The answer to a message."""
-        raise NotImplementedError
 
     def _description(self, environ: Environ) -> Reply:
         """What stands at the address for who only looks."""
