@@ -61,17 +61,22 @@ def form_of(contract: Contract, field: Field) -> str:
     if primitive == "int":
         return f"integer {facets.get('minInclusive', '')}..{facets.get('maxInclusive', '')}"
     if primitive == "decimal":
-        at_least = f" >= {facets['minInclusive']}" if "minInclusive" in facets else ""
-        digits = (
-            f", at most {facets['totalDigits']} digits, {facets['fractionDigits']} after the point" if facets else ""
-        )
-        return f"decimal{at_least}{digits}"
+        return _decimal(facets)
     if primitive in FORMS:
         return FORMS[primitive]
     if "pattern" in facets and facets["pattern"] != IDENTIFIER:
         return f"{facets['pattern']}, at most {facets['maxLength']}" if "maxLength" in facets else facets["pattern"]
     limit = facets.get("maxLength") or field.max_length or ""
     return f"1..{limit} {'visible ASCII ' if 'pattern' in facets else ''}characters"
+
+
+def _decimal(facets: dict[str, str]) -> str:
+    words = ["decimal", f">= {facets['minInclusive']}" if "minInclusive" in facets else ""]
+    words.append(f"<= {facets['maxInclusive']}" if "maxInclusive" in facets else "")
+    said = " ".join(word for word in words if word)
+    if "totalDigits" in facets:
+        said += f", at most {facets['totalDigits']} digits"
+    return f"{said}, {facets['fractionDigits']} after the point" if "fractionDigits" in facets else said
 
 
 def is_identifier(contract: Contract, type_name: str) -> bool:

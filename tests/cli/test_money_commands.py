@@ -44,7 +44,7 @@ def test_what_is_undecided_is_listed(gateway: Command, hospital: Hospital):
     unknown_charge(hospital)
     hospital.send(charge("C2"))
     said = gateway("money", "list")
-    first, behind = [line.split() for line in said.out.splitlines()[1:]]
+    first, behind = sorted(line.split() for line in said.out.splitlines()[1:])
     assert first[:7] == ["CHARGE", "C1", "PACS", "PENDING_CONFIRM", "238.50", "V1", "0103"]
     assert behind[:4] == ["CHARGE", "C2", "PACS", "PROPOSED"]
     assert len(gateway("money", "list", "--state", "proposed").out.splitlines()) == 2

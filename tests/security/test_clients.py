@@ -79,7 +79,7 @@ def test_an_unknown_right_is_refused_with_the_list_of_those_there_are(session):
         add_his(session, rights=["SubmitRequisition", "DropTable\n"])
     assert str(refusal.value) == (
         "unknown right 'DropTable\\n'; there are: ChargeItem, GREEN_CHANNEL, HIS, LARGE_REPORT, RECORD_ALL_VISITS, "
-        "RECORD_ORDERS, ReportStatus, SubmitRequisition"
+        "RECORD_ORDERS, RECORD_RESTRICTED, ReportStatus, SubmitRequisition"
     )
     assert list_clients(session) == []
 

@@ -11,6 +11,7 @@ from lxml import etree
 
 from gateway.contract import NAMESPACE, Contract
 from gateway.errors import InvalidMessage
+from gateway.soap.expectations import form_of
 from gateway.soap.explain import explain, normalise, unknown_operation
 
 CONTRACT = Contract()
@@ -434,3 +435,9 @@ def test_a_good_message_is_not_touched(operation):
 
 def test_a_message_of_another_contract_is_not_touched():
     assert not normalise(CONTRACT, etree.fromstring("<a><b/></a>"))
+
+
+def test_a_share_is_told_with_both_its_bounds():
+    contract = Contract()
+    (field,) = [f for f in contract.message_types["RefundLine"].fields if f.name == "RefundShare"]
+    assert form_of(contract, field) == "decimal >= 0.0001 <= 1, 4 after the point"
