@@ -13,16 +13,27 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import Alert
 from gateway.model.money import (
     FINAL,
+    STANDING,
     ChargeOnce,
     MoneyKind,
     MoneyTransaction,
 )
+from gateway.model.requisition import Requisition
 from gateway.operations import insurance
 from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
-from gateway.operations.ledger import free_places, locked, move_on, remaining
+from gateway.operations.ledger import (
+    Remaining,
+    free_places,
+    locked,
+    move_on,
+    places_taken,
+    remaining,
+    retake_places,
+)
 from gateway.operations.move import follow_refund
 from gateway.operations.unit import Unit
 from gateway.terms import TransactionState
@@ -97,9 +108,49 @@ def not_booked(
     move_on(session, transaction, state, at, code=code, text=text)
     session.execute(delete(ChargeOnce).where(ChargeOnce.transaction_key == transaction.key))
     follow_refund(session, transaction, at, dispatch)
+    if transaction.original_key is not None:
+        _stays_charged(session, transaction, at, dispatch)
     if transaction.kind == MoneyKind.CHARGE and transaction.correlation_no is not None:
         subject = f"charge {transaction.number}, visit {transaction.visit_no}: {code or state}"
         session.add(Alert(raised_at=at, kind="MOVE_INCOMPLETE", subject=subject, txn_no=transaction.txn_no))
+
+
+def _stays_charged(session: Session, back: MoneyTransaction, at: datetime, dispatch: Dispatch) -> None:
+    """Nothing went back: the items are not refunded, and the charge has its places again.
+
+    What a second registration charged for them meanwhile waits behind the reversal in the queue, and does not leave.
+    """
+    charge = session.get_one(MoneyTransaction, back.original_key, populate_existing=True)
+    if charge.requisition_key is None or charge.standing not in STANDING:
+        return
+    requisition = session.get_one(Requisition, charge.requisition_key)
+    kept = {line.line_no: line for line in remaining(session, charge) if line.quantity > 0}
+    lines = [kept[line.original_line_no] for line in back.lines if line.original_line_no in kept]
+    for item in requisition.items:
+        item.refunded = item.refunded and item.item_seq not in {line.item_seq for line in lines}
+    if back.kind != MoneyKind.REVERSAL:
+        return
+    for key in places_taken(session, requisition, lines) - {charge.key}:
+        _withdraw(session, locked(session, key), lines, at, dispatch)
+    retake_places(session, requisition, charge, lines)
+
+
+def _withdraw(
+    session: Session, charge: MoneyTransaction, lines: list[Remaining], at: datetime, dispatch: Dispatch
+) -> None:
+    """Take a charge of nothing but these lines out of the queue; if that cannot be, somebody has to look."""
+    places = {(line.item_seq, line.charge_code) for line in lines}
+    waiting = select(Delivery).where(
+        Delivery.txn_no == charge.txn_no, Delivery.operation == "ChargeItem", Delivery.state == DeliveryState.QUEUED
+    )
+    rows = session.scalars(waiting.with_for_update()).all()
+    if rows and places >= {(line.item_seq, line.charge_code) for line in charge.lines}:
+        for row in rows:
+            row.state, row.finished_at = DeliveryState.DISCARDED, at
+        not_booked(session, charge, TransactionState.REVERSED, at, dispatch, text="未发送")
+        return
+    subject = f"charge {charge.number}, visit {charge.visit_no}"
+    session.add(Alert(raised_at=at, kind="CHARGED_TWICE", subject=subject, txn_no=charge.txn_no))
 
 
 def tell_insurer(session: Session, transaction: MoneyTransaction, dispatch: Dispatch) -> None:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import case, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from gateway.messages.charge import ChargeLine
@@ -28,6 +29,7 @@ from gateway.model.money import (
     MoneyTransaction,
     entries_of,
 )
+from gateway.model.requisition import Requisition
 from gateway.operations.dispatch import Dispatch
 from gateway.operations.unit import Unit
 from gateway.store import Row, insert_rows
@@ -175,6 +177,41 @@ def free_places(session: Session, charge: MoneyTransaction) -> frozenset[int]:
     return frozenset(seq for seq in back.values() if seq is not None)
 
 
+def places_taken(session: Session, requisition: Requisition, lines: Iterable[Remaining]) -> set[str]:
+    """The charges that hold the places of these lines of a requisition."""
+    places = [(line.item_seq, line.charge_code) for line in lines]
+    return set(
+        session.scalars(
+            select(ChargeOnce.transaction_key).where(
+                ChargeOnce.hospital_code == requisition.hospital_code,
+                ChargeOnce.branch_code == requisition.branch_code,
+                ChargeOnce.requisition_no == requisition.requisition_no,
+                tuple_(ChargeOnce.item_seq, ChargeOnce.charge_code).in_(places),
+            )
+        )
+    )
+
+
+def retake_places(
+    session: Session, requisition: Requisition, charge: MoneyTransaction, lines: Iterable[Remaining]
+) -> None:
+    """Give these lines of a charge their places again, where no other charge holds them."""
+    rows = [
+        {
+            "hospital_code": requisition.hospital_code,
+            "branch_code": requisition.branch_code,
+            "requisition_no": requisition.requisition_no,
+            "item_seq": line.item_seq,
+            "charge_code": line.charge_code,
+            "transaction_key": charge.key,
+            "line_no": line.line_no,
+        }
+        for line in lines
+    ]
+    if rows:
+        session.execute(insert(ChargeOnce).values(rows).on_conflict_do_nothing())
+
+
 def locked(session: Session, key: str) -> MoneyTransaction:
     """A transaction whose state nobody else changes until this database transaction ends.
 
@@ -198,7 +235,8 @@ def move_on(
 ) -> None:
     """Put a state behind the last one of a locked transaction; booked, its lines are entered in the ledger.
 
-    `prices` are the amounts HIS gave to lines that came without one. The same state again changes nothing.
+    `prices` are the amounts HIS gave to lines that came without one, of a refund by the line of the charge; where it
+    gave none, all that is left of that line goes back. The same state again changes nothing.
     Raises ValueError for a state that may not follow.
     """
     if transaction.standing is state:
@@ -212,9 +250,9 @@ def move_on(
         (MoneyState, {"transaction_key": transaction.key, "seq": session.scalars(seq).one() + 1, **values})
     ]
     if state is TransactionState.CONFIRMED:
-        known = prices or {}
+        known = {**_left_unpriced(session, transaction), **(prices or {})}
         amounts = [
-            (line.line_no, known.get(line.line_no) if line.amount is None else line.amount)
+            (line.line_no, known.get(line.original_line_no or line.line_no) if line.amount is None else line.amount)
             for line in transaction.lines
         ]
         place = (transaction.hospital_code, transaction.branch_code, transaction.visit_no)
@@ -222,6 +260,15 @@ def move_on(
         rows += [(LedgerEntry, {"transaction_key": transaction.key, "at": at, **entry}) for entry in entries]
     insert_rows(session, rows)
     session.refresh(transaction)
+
+
+def _left_unpriced(session: Session, transaction: MoneyTransaction) -> dict[int, Decimal]:
+    """What is left of a charge some of whose lines go back without an amount: it was not priced when they were."""
+    if transaction.original_key is None or all(line.amount is not None for line in transaction.lines):
+        return {}
+    charge = session.get_one(MoneyTransaction, transaction.original_key, populate_existing=True)
+    left = remaining(session, charge, (TransactionState.CONFIRMED,))
+    return {line.line_no: line.amount for line in left if line.amount is not None}
 
 
 def billing_partner(unit: Unit, operation: str, perform_dept: str | None) -> str | None:

@@ -119,7 +119,7 @@ def _as_answer(request: Any, record: TransactionRecord, asked: PartnerAnswer) ->
             charge_no=record.charge_no,
             his_charge_no=record.his_charge_no,
             transaction_state=state,
-            lines=_single_line(request, record.amount) if booked else (),
+            lines=_price(request, record.amount) if booked else (),
         )
     else:
         response = RefundItemResponseType(
@@ -132,8 +132,10 @@ def _as_answer(request: Any, record: TransactionRecord, asked: PartnerAnswer) ->
     return PartnerAnswer(Outcome.ANSWERED, code, response, "" if booked else asked.text)
 
 
-def _single_line(request: Any, amount: Decimal | None) -> tuple[LineOutcome, ...]:
-    """A query tells only the sum, which is the line's amount when there is one line."""
-    if amount is None or len(request.lines) != 1:
+def _price(request: Any, amount: Decimal | None) -> tuple[LineOutcome, ...]:
+    """A query tells only the sum: it gives the price of the one line that went without, when there is just one."""
+    unpriced = [line for line in request.lines if line.actual_amount is None]
+    if amount is None or len(unpriced) != 1:
         return ()
-    return (LineOutcome(line_no=request.lines[0].line_no, result_code="0", amount=amount),)
+    price = amount - sum((line.actual_amount for line in request.lines if line.actual_amount is not None), Decimal(0))
+    return (LineOutcome(line_no=unpriced[0].line_no, result_code="0", amount=price),)

@@ -15,7 +15,7 @@ from gateway.terms import TransactionState
 from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
 PRICE_OF_HIS = Decimal("77.70")
-"""Of a line that comes without an amount."""
+"""Of a line that comes without an amount; without an amount all that is left of it goes back."""
 
 Key = tuple[str, str, str]
 """ChargeItem or RefundItem, the system it comes from, and its number."""
@@ -44,11 +44,14 @@ class HisBooks:
     moods: list[Mood] = field(default_factory=list)
     booked: dict[Key, dict[int, Decimal]] = field(default_factory=dict)
     """The amounts by line; of a refund by the line of the charge it gives back."""
+    given_back: dict[tuple[str, str], list[tuple[int, Decimal]]] = field(default_factory=lambda: defaultdict(list))
+    """Lines and amounts that went back of a charge."""
     refused: set[Key] = field(default_factory=set)
     twice: list[Key] = field(default_factory=list)
     """What was sent although it had been booked: it is not booked again, but nobody should have to rely on that."""
     impossible: list[Key] = field(default_factory=list)
     """Refunds of more than is booked."""
+    crashes: int = 0
     is_silent: bool = False
     """Whether queries get no answer either."""
 
@@ -56,6 +59,8 @@ class HisBooks:
         """The answer to a ChargeItem or RefundItem."""
         mood = self.moods.pop(0) if self.moods else Mood.BOOKS
         key = key_of(forward)
+        if mood in (Mood.CRASH_BEFORE, Mood.CRASH_AFTER):
+            self.crashes += 1
         if mood is Mood.CRASH_BEFORE:
             raise Crash
         if mood is Mood.AWAY:
@@ -87,23 +92,26 @@ class HisBooks:
         if charge is None:
             self.refused.add(key)
             return no("RFD-404")
+        left = charge.copy()
+        for line_no, amount in self.given_back[request.source_system, request.original_charge_no]:
+            left[line_no] -= amount
         lines: dict[int, Decimal] = defaultdict(Decimal)
         for line in request.lines:
-            lines[line.original_line_no] += line.refund_amount
-        if any(amount > charge[line_no] for line_no, amount in lines.items()):
+            lines[line.original_line_no] += line.refund_amount or left[line.original_line_no]
+        if any(amount > left[line_no] for line_no, amount in lines.items()):
             self.impossible.append(key)
         self.booked[key] = dict(lines)
+        self.given_back[request.source_system, request.original_charge_no] += lines.items()
         return None
 
     def _answer(self, forward: Forward, booked: dict[int, Decimal]) -> PartnerAnswer:
         his_no = f"H{list(self.booked).index(key_of(forward)) + 1}"
-        if forward.operation == "RefundItem":
-            return yes(response_of("RefundItem", his_refund_no=his_no))
         lines = tuple(
             LineOutcome(line_no=line_no, result_code="0", result_text="成功", amount=amount)
             for line_no, amount in booked.items()
         )
-        return yes(response_of("ChargeItem", his_charge_no=his_no, lines=lines))
+        number = "his_charge_no" if forward.operation == "ChargeItem" else "his_refund_no"
+        return yes(response_of(forward.operation, lines=lines, **{number: his_no}))
 
     def find(self, forward: Forward) -> PartnerAnswer | None:
         """What became of it, asked by QueryTransaction and read as the gateway reads it."""
