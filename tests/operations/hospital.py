@@ -265,6 +265,8 @@ class RecordingDispatch:
             )
             if forward.key and session.scalars(earlier).first() is not None:
                 return NOT_SENT
+            row.state = DeliveryState.SENDING
+            session.commit()
         self.asked.append(forward)
         waiting = self.scripts[forward.partner, forward.operation]
         answer = waiting.pop(0) if waiting else self.always.get((forward.partner, forward.operation), yes())

@@ -59,7 +59,7 @@ RULES = Rules(
         {"charge_point": "NONE"},
     )
 )
-BRANCHES = st.sampled_from(["EAST", "WEST"])
+BRANCHES = st.sampled_from(["EAST", "EAST", "WEST"])
 REQUISITIONS = st.sampled_from(["A", "B", "C"])
 """A is charged at registration, B by the nurse, C is an outpatient's, who has paid."""
 SEQS = st.sampled_from([(), (), (1,), (2,)])
@@ -178,11 +178,12 @@ class Histories(RuleBasedStateMachine):
     def report(self, name: str, branch: str, event: StatusEvent, seqs: tuple[int, ...]) -> None:
         self.send(status(self.no(name), event, seqs=seqs, header=header("PACS", branch=branch)))
 
-    @rule(branch=BRANCHES, seqs=SEQS, moods=MOODS)
-    def register_withdraw_and_register_again(self, branch: str, seqs: tuple[int, ...], moods: list[Mood]) -> None:
+    @rule(branch=BRANCHES, seqs=SEQS, first=st.sampled_from(list(Mood)), then=st.sampled_from(list(Mood)))
+    def register_withdraw_and_register_again(self, branch: str, seqs: tuple[int, ...], first: Mood, then: Mood) -> None:
         """HIS gets into these moods when the registration is withdrawn."""
+        self.books.moods.clear()
         self.report("A", branch, StatusEvent.REGISTER, seqs)
-        self.books.moods[:0] = moods
+        self.books.moods += [first, then]
         self.report("A", branch, StatusEvent.CANCEL_REG, seqs)
         self.report("A", branch, StatusEvent.REGISTER, seqs)
 
