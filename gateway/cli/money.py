@@ -176,9 +176,8 @@ def adjust(
         people, now = by_hand.People(operator, approved_by, reason), core.clock()
         value, key = _amount(amount), new_txn_no(now)
         if charge is not None:
-            by_hand.adjust_charge(
-                session, _find(session, charge, MoneyKind.CHARGE, sender), line, value, people, now, key
-            )
+            row = _find(session, charge, MoneyKind.CHARGE, sender)
+            by_hand.adjust_charge(session, row, line, value, people, now, key, core.dispatch)
         elif visit is None or patient is None or department is None or code is None:
             raise Failure("Give --charge and --line, or --visit, --patient, --department and --code.", WRONG)
         else:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.model.money import LedgerEntry, MoneyKind, MoneyLine, MoneyState, MoneyTransaction, entries_of
-from gateway.operations.booking import booked, not_booked
+from gateway.operations.booking import booked, not_booked, tell_insurer
 from gateway.operations.dispatch import Dispatch
 from gateway.operations.ledger import locked, move_on, remaining
 from gateway.store import Row, insert_rows
@@ -117,9 +117,16 @@ class Place:
 
 
 def adjust_charge(
-    session: Session, charge: MoneyTransaction, line_no: int, amount: Decimal, people: People, now: datetime, key: str
+    session: Session,
+    charge: MoneyTransaction,
+    line_no: int,
+    amount: Decimal,
+    people: People,
+    now: datetime,
+    key: str,
+    dispatch: Dispatch,
 ) -> None:
-    """Correct what a line of a booked charge costs, by `amount` more (or less, if negative)."""
+    """Correct what a line of a booked charge costs, by `amount` more or less; the insurer is told."""
     charge = locked(session, charge.key)
     if charge.kind != MoneyKind.CHARGE or charge.standing is not S.CONFIRMED:
         raise HandRefused(f"{charge.kind} {charge.number} is {charge.standing}: only a booked charge is corrected.")
@@ -138,6 +145,7 @@ def adjust_charge(
         left.charge_code,
     )
     _enter(session, place, amount, people, now, key, name=left.item_name, charge=charge, line_no=line_no)
+    tell_insurer(session, session.get_one(MoneyTransaction, key), dispatch)
 
 
 def adjust_visit(

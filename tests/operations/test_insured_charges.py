@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from building import (
+    TEN,
     at_branch,
     cancellation,
     charge,
@@ -29,6 +30,7 @@ from gateway.messages.status import ChargeOutcome
 from gateway.model.insurance import InsuranceBatch, InsuranceEvent, InsuranceSettlement
 from gateway.model.journal import Alert
 from gateway.model.money import MoneyTransaction
+from gateway.operations import by_hand
 from gateway.terms import Initiator, ReleaseEvent, StatusEvent, TransactionState, VisitEvent, VisitState, VisitType
 from hospital import FAULT, NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 
@@ -472,3 +474,14 @@ def test_a_line_that_moves_to_another_department_moves_at_the_platform_too(insur
     assert sorted(told(insured)) == sorted([(UPLOAD, "-C"), (WITHDRAW, "-C"), (UPLOAD, "-C2"), (UPLOAD, "-M")])
     moved = next(f.request for f in insured.dispatch.forwards("yb") if f.request.charge_no.endswith("-M"))
     assert (moved.perform_dept_code, moved.lines[0].actual_amount) == ("2001", Decimal("238.50"))
+
+
+def test_a_charge_corrected_by_hand_is_uploaded_again_at_what_it_costs_now(insured: Hospital) -> None:
+    insured.send(insured_charge())
+    insured.dispatch.deliver()
+    with insured.sessions.begin() as session:
+        row = by_hand.find(session, "C1")
+        people = by_hand.People("K01", "K02", "price of the day")
+        by_hand.adjust_charge(session, row, 1, Decimal("-38.50"), people, TEN, "A1", insured.dispatch)
+    assert [operation for operation, _ in told(insured)] == [UPLOAD, WITHDRAW, UPLOAD]
+    assert insured.dispatch.forwards("yb")[-1].request.lines[0].actual_amount == Decimal("200.00")
