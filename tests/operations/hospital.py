@@ -200,7 +200,8 @@ class RecordingDispatch:
             query = select(Delivery.id).where(Delivery.state == DeliveryState.QUEUED).order_by(Delivery.id)
             waiting = session.scalars(query).all()
         for delivery_id in waiting:
-            self._attempt(delivery_id, keep=True)
+            if self._is_queued(delivery_id):  # what one delivery brings may take another out of the queue
+                self._attempt(delivery_id, keep=True)
 
     def recover(self, ask: Callable[[Forward], PartnerAnswer | None]) -> None:
         """Do what the queue does after a crash or a lost answer of money: ask first, and send what is not known."""
@@ -220,6 +221,10 @@ class RecordingDispatch:
                 self._conclude(delivery_id, forward, found, keep=True)
 
     # --- how it works -----------------------------------------------------------------------------------------------
+
+    def _is_queued(self, delivery_id: int) -> bool:
+        with self.sessions() as session:
+            return bool(session.get_one(Delivery, delivery_id).state == DeliveryState.QUEUED)
 
     def _store(self, session: Session, forward: Forward, state: DeliveryState) -> int:
         origin = forward.origin
