@@ -274,7 +274,8 @@ def facetted(kind) -> st.SearchStrategy:
     if kind.primitive == "int":
         return st.integers(int(facets["minInclusive"]), int(facets.get("maxInclusive", 2**31 - 1)))
     if kind.primitive == "decimal":
-        return st.decimals(0, 10**9, places=int(facets["fractionDigits"]))
+        bounds = Decimal(facets.get("minInclusive", 0)), Decimal(facets.get("maxInclusive", 10**9))
+        return st.decimals(*bounds, places=int(facets["fractionDigits"]))
     if "pattern" in facets:
         longest = min(int(facets.get("maxLength", 64)), 12)
         return {

@@ -100,13 +100,19 @@ def _random_value(what: Field, chance: random.Random) -> Any:
         "string": lambda: chance.choice(texts),
         "token": lambda: special.get(what.type_name, "T&<7"),
         "int": lambda: chance.randint(1, 50),
-        "decimal": lambda: Decimal(chance.randint(0, 10**8)).scaleb(-2),
+        "decimal": lambda: _random_decimal(what.type_name, chance),
         "boolean": lambda: chance.random() < 0.5,
         "base64Binary": lambda: chance.randbytes(20),
         "date": lambda: date(2026, 1, 1) + timedelta(days=chance.randint(0, 300)),
         "dateTime": lambda: NOW - timedelta(microseconds=chance.randint(0, 10**12)),
     }
     return made[CONTRACT.primitive_of(what.type_name)]()
+
+
+def _random_decimal(type_name: str, chance: random.Random) -> Decimal:
+    facets = dict(CONTRACT.value_types[type_name].facets) if type_name in CONTRACT.value_types else {}
+    highest = int(facets.get("maxInclusive", 10**6))
+    return Decimal(chance.randint(1, highest * 100)).scaleb(-2)
 
 
 # --- What stands around the SOAP side ---------------------------------------------------------------------------------
