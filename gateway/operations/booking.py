@@ -36,7 +36,7 @@ from gateway.operations.ledger import (
 )
 from gateway.operations.move import follow_refund
 from gateway.operations.unit import Unit
-from gateway.terms import TransactionState
+from gateway.terms import ChargePoint, TransactionState
 
 
 def settle(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
@@ -130,9 +130,23 @@ def _stays_charged(session: Session, back: MoneyTransaction, at: datetime, dispa
         item.refunded = item.refunded and item.item_seq not in {line.item_seq for line in lines}
     if back.kind != MoneyKind.REVERSAL:
         return
-    for key in places_taken(session, requisition, lines) - {charge.key}:
+    for key in sorted((places_taken(session, requisition, lines) | _waiting(session, requisition)) - {charge.key}):
         _withdraw(session, locked(session, key), lines, at, dispatch)
     retake_places(session, requisition, charge, lines)
+
+
+def _waiting(session: Session, requisition: Requisition) -> set[str]:
+    """What further registrations charged and HIS has not been told of, whether or not it was taken back since."""
+    return set(
+        session.scalars(
+            select(MoneyTransaction.key).where(
+                MoneyTransaction.requisition_key == requisition.key,
+                MoneyTransaction.kind == MoneyKind.CHARGE,
+                MoneyTransaction.charge_point == ChargePoint.REGISTER,
+                MoneyTransaction.state == TransactionState.PROPOSED,
+            )
+        )
+    )
 
 
 def _withdraw(
@@ -140,11 +154,14 @@ def _withdraw(
 ) -> None:
     """Take a charge of nothing but these lines out of the queue; if that cannot be, somebody has to look."""
     places = {(line.item_seq, line.charge_code) for line in lines}
+    charged = {(line.item_seq, line.charge_code) for line in charge.lines}
+    if not places & charged:
+        return
     waiting = select(Delivery).where(
         Delivery.txn_no == charge.txn_no, Delivery.operation == "ChargeItem", Delivery.state == DeliveryState.QUEUED
     )
     rows = session.scalars(waiting.with_for_update()).all()
-    if rows and places >= {(line.item_seq, line.charge_code) for line in charge.lines}:
+    if rows and places >= charged:
         for row in rows:
             row.state, row.finished_at = DeliveryState.DISCARDED, at
         not_booked(session, charge, TransactionState.REVERSED, at, dispatch, text="未发送")

@@ -64,6 +64,18 @@ def test_a_charge_that_waits_behind_a_reversal_is_booked_when_the_reversal_is(ho
     assert (charged(hospital), owed(hospital)) == (["CONFIRMED", "CONFIRMED"], Decimal("400.00"))
 
 
+def test_of_three_registrations_during_an_outage_only_the_booked_one_stays_when_his_refuses_to_reverse_it(
+    hospital: Hospital,
+) -> None:
+    books = keep_books(hospital, Mood.BOOKS, Mood.LOST_BEFORE, Mood.REFUSES)
+    hospital.send(ct_requisition())
+    report(hospital, REGISTER, CANCEL_REG, REGISTER, CANCEL_REG, REGISTER)
+    hospital.dispatch.recover(books.find)
+    hospital.dispatch.deliver()
+    assert (charged(hospital), owed(hospital)) == (["CONFIRMED", "REVERSED", "REVERSED"], Decimal("400.00"))
+    assert sum(books.amounts().values()) == Decimal("400.00")
+
+
 def test_a_charge_of_more_than_the_reversed_items_stands_and_somebody_is_told(hospital: Hospital) -> None:
     books = keep_books(hospital, Mood.BOOKS, Mood.LOST_BEFORE, Mood.REFUSES)
     hospital.send(ct_requisition(items=2))
