@@ -139,6 +139,11 @@ class Remaining:
     quantity: Decimal
     amount: Decimal | None
 
+    @property
+    def is_back(self) -> bool:
+        """Whether it has gone back whole: a part of its price that was kept is still a charge."""
+        return self.quantity <= 0 and not self.amount
+
 
 def remaining(
     session: Session, charge: MoneyTransaction, states: Iterable[TransactionState] = STANDING
@@ -169,7 +174,7 @@ def remaining(
 def free_places(session: Session, charge: MoneyTransaction) -> frozenset[int]:
     """Give up the place of every line whose money is back whole: its item may be charged again. Returns the items."""
     booked = remaining(session, charge, (TransactionState.CONFIRMED,))
-    back = {line.line_no: line.item_seq for line in booked if line.quantity <= 0}
+    back = {line.line_no: line.item_seq for line in booked if line.is_back}
     if back:
         session.execute(
             delete(ChargeOnce).where(ChargeOnce.transaction_key == charge.key, ChargeOnce.line_no.in_(back))

@@ -113,7 +113,7 @@ def take_places(session: Session, refund: MoneyTransaction, charge: MoneyTransac
     """An item that was moved whole stays charged: another registration must not charge it once more."""
     original = session.get_one(MoneyTransaction, refund.original_key)
     left = remaining(session, original, (TransactionState.CONFIRMED,))
-    whole = {line.line_no for line in left if line.quantity <= 0}
+    whole = {line.line_no for line in left if line.is_back}
     for line in refund.lines:
         if line.original_line_no in whole:
             place = (ChargeOnce.transaction_key == original.key, ChargeOnce.line_no == line.original_line_no)

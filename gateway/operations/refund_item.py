@@ -349,8 +349,9 @@ def _flag_refunded(unit: Unit, charge: MoneyTransaction, requisition: Requisitio
     if requisition is None:
         return
     unit.flush()
-    back = {line.item_seq for line in remaining(unit.session, charge) if line.quantity <= 0}
-    kept = {line.item_seq for line in remaining(unit.session, charge) if line.quantity > 0}
+    left = remaining(unit.session, charge)
+    back = {line.item_seq for line in left if line.is_back}
+    kept = {line.item_seq for line in left if not line.is_back}
     for item in requisition.items:
         if item.item_seq in back - kept:
             item.refunded = True

@@ -17,7 +17,7 @@ from building import (
     visit_event,
 )
 from gateway.model.money import ChargeOnce, MoneyTransaction
-from gateway.model.requisition import Requisition
+from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.terms import (
     GatewayStatus,
     Initiator,
@@ -242,3 +242,12 @@ def test_his_is_told_whose_charge_goes_back(hospital: Hospital) -> None:
     forwarded = hospital.dispatch.asked[-1].request
     assert forwarded.original_charge_no == registered.charge_result.charge_no
     assert forwarded.source_system == "PACS"
+
+
+def test_an_item_of_which_money_was_kept_stays_charged(hospital: Hospital) -> None:
+    hospital.send(ct_requisition())
+    hospital.send(status())
+    answer = hospital.send(department_refund(lines=(refund_line(1, "210300001", "100.00"),)))
+    assert code(answer) == "0"
+    assert len(hospital.rows(ChargeOnce)) == 1
+    assert not hospital.row(RequisitionItem).refunded
