@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 JOBS   ?= auto
 
-.PHONY: demo test test-long bench lint messages lock clean help
+.PHONY: demo test test-long bench lint messages states lock clean help
 
 help:            ## list these words
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,9 @@ lint: $(VENV)/ready   ## ruff and mypy --strict
 
 messages: $(VENV)/ready   ## make the message classes again after a change of xsd/
 	$(BIN)/python -m gateway.messages.generate
+
+states: $(VENV)/ready   ## write and draw the documentation of the state machines again after a change of their tables
+	$(BIN)/python -m gateway.model.state_documents
 
 lock:            ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra dev \

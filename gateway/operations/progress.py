@@ -92,9 +92,11 @@ def queue_bookings(unit: Unit, requisition: Requisition, bookings: Iterable[Book
 def _decide(requisition: Requisition, item: RequisitionItem, event: StatusEvent, status_seq: int | None) -> Decision:
     if status_seq is not None and requisition.status_seq is not None and status_seq <= requisition.status_seq:
         return Decision(Verdict.STALE, item.state)
-    if item.refunded and event is StatusEvent.REGISTER:
-        return Decision(Verdict.FINAL, item.state)
-    return decide(item.state, event)
+    decision = decide(item.state, event)
+    registers = StatusCode.IN_PROGRESS in (*decision.implied, decision.target) and decision.verdict is Verdict.APPLY
+    if item.refunded and (registers or event is StatusEvent.REGISTER):
+        return Decision(Verdict.FINAL, item.state)  # registered again, be it said or implied, it would be charged again
+    return decision
 
 
 def _bookings(

@@ -18,7 +18,7 @@ from gateway.errors import (
 )
 from gateway.messages.report import CriticalRef, ReportFile, SubmitReportRequest, SubmitReportResponseType
 from gateway.model.delivery import Delivery
-from gateway.model.exam_state import ENDED, Verdict
+from gateway.model.exam_state import Verdict
 from gateway.model.report import ReportVersion
 from gateway.model.requisition import Requisition
 from gateway.operations.critical_report import open_loops
@@ -190,7 +190,7 @@ def _progress(
     queue_bookings(unit, requisition, progress.bookings)
     if progress.verdict in (Verdict.APPLY, Verdict.STALE, Verdict.ILLEGAL):
         return []
-    kind = "REPORT_AFTER_CANCEL" if requisition.status in ENDED else "REPORT_BEFORE_RELEASE"
+    kind = "REPORT_AFTER_CANCEL" if progress.verdict is Verdict.FINAL else "REPORT_BEFORE_RELEASE"
     unit.alert(kind, f"requisition {requisition.requisition_no}, report {request.report_no} of {unit.sender_code}")
     return [f"申请单状态为 {progress.status}，未改变 (the requisition's status {progress.status} is unchanged)"]
 

@@ -121,6 +121,7 @@ def _new(request: SubmitRequisitionRequest, unit: Unit) -> SubmitRequisitionResp
     if known.content_hash != _content_hash(request, unit):
         raise RequisitionConflict()
     if request.release_event is not None and not known.is_released:
+        _check_caller(unit, known, OrderEvent.RELEASE)
         return _release(request, unit, known)
     answer = _answer(unit, known)
     return replace(answer, result=replace(answer.result, duplicate=True))

@@ -1,5 +1,7 @@
 """Registrations that come twice, too late, or are taken back and refunded."""
 
+import pytest
+
 from building import (
     ct_requisition,
     find_requisitions,
@@ -58,6 +60,33 @@ def test_a_registration_charge_goes_back_once_and_is_made_anew_when_registered_a
     assert code_of(hospital.send(cashier_refund())) == "RFD-409"
     hospital.send(status())
     assert kinds(hospital) == ["CHARGE", "CHARGE", "REVERSAL"]
+
+
+def refunded_and_taken_back(hospital):
+    """The department gave the money back, then withdrew the registration."""
+    hospital.send(ct_requisition())
+    hospital.send(status())
+    line = refund_line(code="210300001", amount="400.00")
+    back = {"initiator": Initiator.PERFORM_DEPT, "requisition_no": "R1", "lines": (line,)}
+    assert code_of(hospital.send(refund("TF1", None, **back))) == "0"
+    hospital.send(status(event=StatusEvent.CANCEL_REG))
+
+
+@pytest.mark.parametrize("event", [StatusEvent.REGISTER, StatusEvent.EXAM_DONE, StatusEvent.STOP])
+def test_nothing_that_implies_a_registration_charges_again_what_was_refunded(hospital, event):
+    """Edge case 7."""
+    refunded_and_taken_back(hospital)
+    assert code_of(hospital.send(status(event=event))) == "STA-410"
+    assert hospital.row(Requisition).status is StatusCode.RELEASED
+    assert kinds(hospital) == ["CHARGE", "REFUND"]
+
+
+def test_a_report_about_what_was_refunded_is_passed_on_and_charges_nothing(hospital):
+    """Edge case 7."""
+    refunded_and_taken_back(hospital)
+    assert code_of(hospital.send(report())) == "0"
+    assert hospital.alerts() == ["REPORT_AFTER_CANCEL"]
+    assert kinds(hospital) == ["CHARGE", "REFUND"]
 
 
 # --- 8: out of order --------------------------------------------------------------------------------------------------

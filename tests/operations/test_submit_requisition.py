@@ -266,3 +266,10 @@ def test_only_who_submitted_it_or_his_may_change_and_cancel(hospital: Hospital) 
     assert code(hospital.send(cancellation(ct_requisition()), by="APP")) == "REQ-403"
     assert code(hospital.send(update(ct_requisition()), by="PACS")) == "REQ-403"
     assert code(hospital.send(cancellation(ct_requisition()), by="HIS")) == "0"
+
+
+def test_nobody_else_may_release_what_is_held(hospital: Hospital) -> None:
+    hospital.send(ct_requisition(release_event=None), by="EMR")
+    assert code(hospital.send(ct_requisition(), by="APP")) == "REQ-403"
+    assert (hospital.row(Requisition).gateway_status, hospital.dispatch.forwards()) == ("HELD", [])
+    assert code(hospital.send(ct_requisition(), by="HIS")) == "0"
