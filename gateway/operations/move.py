@@ -30,8 +30,12 @@ CHARGE = "ChargeItem"
 
 def check_move(request: RefundItemRequest, charge: MoneyTransaction) -> None:
     """Raises RefundInvalid when there is nothing to move, or nowhere else."""
-    if request.move_to_dept_code is not None and request.move_to_dept_code == charge.perform_dept_code:
+    if request.move_to_dept_code is None:
+        return
+    if request.move_to_dept_code == charge.perform_dept_code:
         raise RefundInvalid("转记科室与原科室相同。", "MoveToDeptCode is the department that charged it.")
+    if any(line.amount is None for line in charge.lines):
+        raise RefundInvalid("该计费未定价，请由 HIS 转记。", "HIS told no price of this charge: let HIS move it.")
 
 
 def plan_move(

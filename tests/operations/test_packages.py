@@ -263,3 +263,9 @@ def test_the_states_of_a_charge_are_numbered_without_a_gap(hospital: Hospital) -
     rows = hospital.rows(MoneyState)
     assert [row.state for row in rows] == ["SENT", "PENDING_CONFIRM"]
     assert all(second.seq == first.seq + 1 for first, second in pairwise(rows))
+
+
+def test_what_has_no_price_is_moved_by_his_alone(hospital: Hospital) -> None:
+    hospital.send(charge(lines=(charge_line(unit_price=None, list_amount=None, actual_amount=None),)))
+    line = refund_line(refund_amount=None)
+    assert code(hospital.send(refund(lines=(line,), move_to_dept_code=WARD))) == "RFD-400"
