@@ -101,7 +101,7 @@ ORDER_TRANSITIONS: dict[OrderEvent, dict[S, S]] = {
     OrderEvent.REFUND: {
         **dict.fromkeys(_BEFORE_REGISTRATION, S.CANCELLED),
         S.CANCELLED: S.CANCELLED,
-        S.REJECTED: S.REJECTED,
+        S.REJECTED: S.CANCELLED,
     },
 }
 """The same for what the clinic does; a refund by the department leaves every state as it is."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.messages.requisition import SubmitRequisitionRequest
-from gateway.model.exam_state import ENDED
+from gateway.model.exam_state import ENDED, OrderEvent, Verdict, decide
 from gateway.model.requisition import Requisition, StatusRecord
 from gateway.operations.charging import reverse_charges
 from gateway.operations.lookups import submitted
 from gateway.operations.unit import Unit
-from gateway.terms import ChargePoint, GatewayStatus, RequisitionAction, StatusCode, VisitEvent
+from gateway.terms import ChargePoint, GatewayStatus, RequisitionAction, VisitEvent
 
 OPERATION = "SubmitRequisition"
 
@@ -42,22 +42,24 @@ def withdraw(unit: Unit, known: Requisition, partners: Sequence[str]) -> bool:
 
 
 def close(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent, reason: str | None) -> None:
-    """Move what has not ended to CANCELLED, and take back what the nurse's sending charged.
+    """Move every item that a cancellation moves, and take back what the nurse's sending charged.
 
     What was paid at the cashier stays in the books until HIS refunds it.
     """
-    living = [item for item in known.items if item.state not in ENDED]
+    decided = [(item, decide(item.state, OrderEvent.CANCEL)) for item in known.items]
     seqs = frozenset(item.item_seq for item in known.items)
     reverse_charges(unit, known, ChargePoint.NURSE_SEND, seqs, by_his=True)
     known.gateway_status = GatewayStatus.CANCELLED
-    for item in living:
+    for item, decision in decided:
+        if decision.verdict is not Verdict.APPLY:
+            continue
         unit.add(
             StatusRecord,
             requisition_key=known.key,
             item_seq=item.item_seq,
             event=event,
             from_status=item.status_code,
-            to_status=StatusCode.CANCELLED,
+            to_status=decision.target,
             applied=True,
             inferred=False,
             occurred_at=unit.now,
@@ -65,7 +67,7 @@ def close(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent,
             txn_no=unit.txn_no,
             reason=reason,
         )
-        item.status_code = StatusCode.CANCELLED
+        item.status_code = decision.target
 
 
 def cancel(unit: Unit, known: Requisition, event: RequisitionAction | VisitEvent, reason: str) -> None:

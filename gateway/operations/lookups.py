@@ -22,7 +22,7 @@ _FIRST_LOOK = f"""
     SELECT EXISTS (SELECT FROM requisition WHERE hospital_code = %(hospital)s AND requisition_no = %(number)s),
            EXISTS (SELECT FROM patient_merge WHERE hospital_code = %(hospital)s AND former_patient_id = %(patient)s),
            EXISTS (SELECT FROM visit WHERE hospital_code = %(hospital)s AND visit_no = %(visit)s AND state = 'CANCELLED'
-                   AND branch_code = %(branch)s),
+                   AND %(branch)s IN ('', branch_code)),
            EXISTS (SELECT FROM parked_message WHERE waits_for = %(what)s AND {WAITING} %(now)s)
 """  # noqa: S608 - our own words
 

@@ -271,11 +271,11 @@ def test_exams_of_another_visit_or_branch_stay(hospital):
     assert found == {"R1": "CANCELLED", "R2": "RELEASED", "R3": "RELEASED"}
 
 
-def test_what_the_department_rejected_stays_rejected(hospital):
+def test_what_the_department_rejected_is_cancelled_with_what_waits(hospital):
     hospital.send(ct_requisition(items=2))
     hospital.send(status(event=StatusEvent.REJECT, seqs=(2,)))
     cancel_visit(hospital)
-    assert [item.status_code for item in hospital.rows(RequisitionItem)] == ["90", "91"]
+    assert [item.status_code for item in hospital.rows(RequisitionItem)] == ["90", "90"]
 
 
 def test_a_registration_that_comes_after_the_visit_was_cancelled_alarms(hospital):

@@ -16,12 +16,21 @@ from building import (
     requisition_item,
     status,
     update,
+    visit_event,
 )
 from gateway.config import ChargePointRule, Rules
 from gateway.errors import NotAllowed
 from gateway.model.money import MoneyTransaction
-from gateway.model.requisition import Requisition
-from gateway.terms import GatewayStatus, ReleaseEvent, RequisitionAction, StatusCode, StatusEvent, TransactionState
+from gateway.model.requisition import Requisition, RequisitionItem
+from gateway.terms import (
+    GatewayStatus,
+    ReleaseEvent,
+    RequisitionAction,
+    StatusCode,
+    StatusEvent,
+    TransactionState,
+    VisitEvent,
+)
 from hospital import NOT_SENT, UNKNOWN, Hospital, no
 
 
@@ -273,3 +282,18 @@ def test_nobody_else_may_release_what_is_held(hospital: Hospital) -> None:
     assert code(hospital.send(ct_requisition(), by="APP")) == "REQ-403"
     assert (hospital.row(Requisition).gateway_status, hospital.dispatch.forwards()) == ("HELD", [])
     assert code(hospital.send(ct_requisition(), by="HIS")) == "0"
+
+
+def test_his_confirms_a_rejected_requisition_by_cancelling_it(hospital: Hospital) -> None:
+    hospital.send(ct_requisition())
+    hospital.dispatch.deliver()
+    hospital.send(status(event=StatusEvent.REJECT))
+    assert hospital.row(RequisitionItem).state is StatusCode.REJECTED
+    assert code(hospital.send(cancellation(ct_requisition()))) == "0"
+    assert hospital.row(RequisitionItem).state is StatusCode.CANCELLED
+
+
+def test_a_visit_cancelled_in_a_branch_is_pointed_out_also_to_who_names_none(hospital: Hospital) -> None:
+    hospital.send(at_branch(visit_event(VisitEvent.ADMIT), "N"))
+    hospital.send(at_branch(visit_event(VisitEvent.CANCEL_VISIT, "JZ2"), "N"))
+    assert "已取消" in (hospital.send(ct_requisition()).result.warning or "")
