@@ -87,21 +87,27 @@ def submitted(unit: Unit, requisition: Requisition) -> SubmitRequisitionRequest:
     return message
 
 
-def parties_of(unit: Unit, requisition: Requisition) -> frozenset[Party]:
-    """What the caller is to a requisition: of the clinic, its department, or neither.
-
-    A requisition that no route leads to anybody is pulled by whoever performs it: every caller may be its department.
-    """
+def performers(unit: Unit, requisition: Requisition) -> frozenset[str]:
+    """The clients a requisition is routed to; none where the department pulls it."""
     partners = unit.dispatch.partners_for(
         "SubmitRequisition",
         hospital_code=requisition.hospital_code,
         requisition_type=RequisitionType(requisition.requisition_type),
         perform_dept=requisition.perform_dept_code,
     )
+    return frozenset(unit.dispatch.client_of(partner) for partner in partners)
+
+
+def parties_of(unit: Unit, requisition: Requisition) -> frozenset[Party]:
+    """What the caller is to a requisition: of the clinic, its department, or neither.
+
+    A requisition that no route leads to anybody is pulled by whoever performs it: every caller may be its department.
+    """
+    routed = performers(unit, requisition)
     parties = set()
     if unit.caller.may(SpecialRight.HIS) or unit.sender_code == requisition.sender_code:
         parties.add(Party.CLINIC)
-    if not partners or unit.sender_code in {unit.dispatch.client_of(partner) for partner in partners}:
+    if not routed or unit.sender_code in routed:
         parties.add(Party.DEPARTMENT)
     return frozenset(parties or {Party.OTHER})
 

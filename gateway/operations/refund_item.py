@@ -40,7 +40,7 @@ from gateway.operations.ledger import (
     locked,
     remaining,
 )
-from gateway.operations.lookups import find_requisition, relock, submitted, visit_state
+from gateway.operations.lookups import find_requisition, performers, relock, visit_state
 from gateway.operations.move import check_move, moved_charge, plan_move, take_places
 from gateway.operations.unit import Unit
 from gateway.terms import Initiator, RequisitionAction, TransactionState, VisitType
@@ -203,18 +203,13 @@ def _check_rules(
 
 
 def _is_performing(unit: Unit, charge: MoneyTransaction, requisition: Requisition | None) -> bool:
-    """Whether the caller made the charge, or performs the requisition it belongs to."""
+    """Whether the caller made the charge, or the requisition it belongs to is routed to it.
+
+    Where no route leads anywhere a status may come from everybody, money from whoever charged it alone.
+    """
     if charge.sender_code == unit.sender_code:
         return True
-    if requisition is None:
-        return False
-    partners = unit.dispatch.partners_for(
-        "SubmitRequisition",
-        hospital_code=requisition.hospital_code,
-        requisition_type=submitted(unit, requisition).requisition_type,
-        perform_dept=requisition.perform_dept_code,
-    )
-    return unit.sender_code in {unit.dispatch.client_of(partner) for partner in partners}
+    return requisition is not None and unit.sender_code in performers(unit, requisition)
 
 
 def _started(charge: MoneyTransaction, requisition: Requisition, lines: Sequence[RefundLine]) -> bool:
