@@ -187,6 +187,7 @@ def test_the_database_may_be_away_for_a_moment(make_site, his):
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " AND backend_type = 'client backend'"
                 )
                 time.sleep(0.2)
         site.sessions.kw["bind"].dispose()
