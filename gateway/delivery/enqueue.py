@@ -15,10 +15,25 @@ from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
 from gateway.delivery.jobs import TASK
+from gateway.delivery.locks import PRIORITIES
 from gateway.model.delivery import Delivery
 from gateway.store import plain
 
 _OWN_COLUMNS = ("id", "job_id")
+
+
+_PRIORITY = " ".join(
+    [
+        "CASE split_part(lock, '|', 1)",
+        *(
+            f"WHEN '{kind}' THEN least({priority}, (SELECT min(priority) FROM procrastinate_jobs waiting"  # noqa: S608
+            " WHERE waiting.lock = numbered.lock AND waiting.status IN ('todo', 'doing')))"
+            for kind, priority in PRIORITIES.items()
+        ),
+        "ELSE 0 END",
+    ]
+)
+"""By kind, but never above what waits in the lock already: jobs of an earlier version have 0."""
 
 
 def _statement() -> str:
@@ -38,7 +53,7 @@ def _statement() -> str:
             SELECT nextval(pg_get_serial_sequence('delivery', 'id')) AS number, given.* FROM given
         ), jobs AS MATERIALIZED (
             SELECT procrastinate_defer_jobs_v1(array_agg(
-                ROW(partner || '.' || lane, '{TASK}', 0, CASE WHEN ordered THEN lock END, NULL,
+                ROW(partner || '.' || lane, '{TASK}', {_PRIORITY}, CASE WHEN ordered THEN lock END, NULL,
                     jsonb_build_object('delivery_id', number), NULL)::procrastinate_job_to_defer_v1
                 ORDER BY number)) AS ids
             FROM numbered

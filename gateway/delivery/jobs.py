@@ -14,14 +14,16 @@ import sqlalchemy.exc
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import ConnectorException, NoResult
 from procrastinate.jobs import Status
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from gateway.delivery.locks import Lock
+from gateway.delivery.locks import Lock, priority_of
 from gateway.model.delivery import Delivery
 
 TASK = "deliver"
-FIRST = 1
-"""The priority of a delivery that is put back at the head of its lock; all others have 0."""
+_PRIORITIES_IN_LOCK = text(
+    "SELECT min(priority), max(priority) FROM procrastinate_jobs WHERE lock = :lock AND status IN ('todo', 'doing')"
+)
 
 
 def queue_of(partner: str, lane: str) -> str:
@@ -40,9 +42,17 @@ class Jobs:
         self._app = App(connector=SyncPsycopgConnector())  # never opened: every call brings its connection
 
     def add(
-        self, session: Session, delivery: Delivery, *, at: datetime | None = None, priority: int = 0, keep: bool = True
+        self,
+        session: Session,
+        delivery: Delivery,
+        *,
+        at: datetime | None = None,
+        first: bool = False,
+        keep: bool = True,
     ) -> None:
-        """A job for this delivery, to be run as soon as its turn comes, or not before `at`."""
+        """A job for this delivery, to be run as soon as its turn comes, or not before `at`; `first`: before all that
+        waits in its lock."""
+        priority = _priority(session, delivery, first=first)
         with _as_database_error():
             job = self._app.configure_task(
                 TASK,
@@ -76,6 +86,15 @@ class Jobs:
             except NoResult:
                 return False
         return status is Status.DOING
+
+
+def _priority(session: Session, delivery: Delivery, *, first: bool) -> int:
+    """Above all in its lock, or not above any: jobs of an earlier version have 0 whatever they carry."""
+    own = priority_of(Lock.parse(delivery.lock).kind)
+    if not first and not own:
+        return own
+    least, most = session.execute(_PRIORITIES_IN_LOCK, {"lock": delivery.lock}).one()
+    return max(own, most if most is not None else own) + 1 if first else min(own, least if least is not None else own)
 
 
 def _connection(session: Session) -> Any:

@@ -29,11 +29,18 @@ KINDS = {
 }
 """Order is kept within a kind: a visit's money never waits for a requisition that happens to have its number."""
 
+PRIORITIES = {MONEY: 10}
+"""What leaves first when much is waiting, by kind; the others have 0. A whole lock has one: it keeps its order."""
+
 _HOLDING = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.DEAD})
 
 
 def kind_of(operation: str) -> str:
     return KINDS.get(operation, "other")
+
+
+def priority_of(kind: str) -> int:
+    return PRIORITIES.get(kind, 0)
 
 
 def is_money(operation: str) -> bool:

@@ -26,7 +26,7 @@ from gateway.config import Partner
 from gateway.delivery.breaker import Breaker, is_alive
 from gateway.delivery.jobs import TASK, dead_queue_of, queue_of
 from gateway.delivery.policy import Step, Verdict
-from gateway.delivery.recovery import adopt, hurry
+from gateway.delivery.recovery import adopt, hurry, lift
 from gateway.delivery.sending import DATABASE_AWAY, Sender
 from gateway.model.delivery import Lane
 from gateway.operations.dispatch import Outcome, PartnerAnswer
@@ -258,6 +258,9 @@ class Owner:
             ):
                 _log.warning("Delivery job %s of a worker that died is taken over.", job.id)
                 await self._app.job_manager.retry_job(job, retry_at=utcnow())
+        await self._in_transaction(
+            lambda session: lift(session, self._partner.name, self._partner.concurrency, self._sender.now())
+        )
 
     async def _adopt(self) -> None:
         await self._in_transaction(

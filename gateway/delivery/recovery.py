@@ -1,4 +1,5 @@
-"""Brings back what a crash has left behind, and hurries what waits for a partner that is there again."""
+"""Brings back what a crash has left behind, hurries what waits for a partner that is there again, and lets nothing wait
+for ever behind money."""
 
 from __future__ import annotations
 
@@ -7,12 +8,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import Text, cast, column, exists, func, or_, select, table, text, update
 from sqlalchemy.orm import Session
 
-from gateway.delivery.jobs import FIRST, Jobs, queue_of
-from gateway.delivery.locks import earlier
+from gateway.delivery.jobs import Jobs, queue_of
+from gateway.delivery.locks import MONEY, PRIORITIES, earlier
 from gateway.model.delivery import Delivery, DeliveryState, Lane
 
 ABANDONED_SECONDS = 120
 """Longer than any attempt may take; a delivery without a job is then nobody's."""
+
+BEHIND_MONEY_SECONDS = 300
+"""How long anything may wait because money leaves first; then it goes with the money, some at a time."""
 
 _WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNKNOWN)
 _JOBS = table("procrastinate_jobs", column("id"), column("status"))
@@ -26,6 +30,26 @@ _HURRY = text(
         AND delivery.state = 'QUEUED' AND delivery.attempts > 0
         AND (SELECT outcome FROM delivery_attempt WHERE delivery_id = delivery.id ORDER BY id DESC LIMIT 1) = 'NOT_SENT'
     RETURNING delivery.id
+    """
+)
+_LIFT = text(
+    """
+    WITH head AS (
+        SELECT job.id, job.lock FROM procrastinate_jobs job JOIN delivery ON delivery.job_id = job.id
+        WHERE job.queue_name = :queue AND job.status = 'todo' AND job.priority < :rank
+            AND (job.scheduled_at IS NULL OR job.scheduled_at <= now()) AND delivery.created_at < :before
+            AND NOT EXISTS (
+                SELECT FROM procrastinate_jobs other
+                WHERE other.lock = job.lock AND (other.status = 'doing' OR other.status = 'todo'
+                    AND (other.priority > job.priority OR other.priority = job.priority AND other.id < job.id)))
+            AND EXISTS (
+                SELECT FROM procrastinate_jobs money
+                WHERE money.queue_name = :queue AND money.status = 'todo' AND money.priority >= :rank)
+        ORDER BY job.priority DESC, job.id LIMIT :count
+    )
+    UPDATE procrastinate_jobs SET priority = priority + :rank
+    WHERE status = 'todo' AND (id IN (SELECT id FROM head) OR lock IN (SELECT lock FROM head))
+    RETURNING id
     """
 )
 
@@ -52,7 +76,7 @@ def adopt(session: Session, jobs: Jobs, partner: str, now: datetime) -> int:
         if row.job_id is None:
             row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, "LOST", now
         elif not earlier(session, row):
-            jobs.add(session, row, priority=FIRST)
+            jobs.add(session, row, first=True)
     return len(rows)
 
 
@@ -62,3 +86,17 @@ def hurry(session: Session, partner: str) -> int:
     if found:
         session.execute(update(Delivery).where(Delivery.id.in_(found)).values(next_attempt_at=None))
     return len(found)
+
+
+def lift(session: Session, partner: str, count: int, now: datetime) -> int:
+    """Let the oldest that have long waited behind money go with it; how many deliveries that were.
+
+    A lock is lifted as a whole, so its order stays; what is added to it later goes behind, as it should.
+    """
+    values = {
+        "queue": queue_of(partner, Lane.NORMAL),
+        "rank": PRIORITIES[MONEY],
+        "before": now - timedelta(seconds=BEHIND_MONEY_SECONDS),
+        "count": count,
+    }
+    return len(session.scalars(_LIFT, values).all())

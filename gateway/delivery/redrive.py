@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.delivery.jobs import FIRST, Jobs
+from gateway.delivery.jobs import Jobs
 from gateway.delivery.locks import earlier, is_money
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.operations.insurance import OPERATIONS
@@ -50,7 +50,7 @@ def retry(session: Session, jobs: Jobs, delivery_id: int, *, ask_first: bool = T
     if not (row.state == DeliveryState.UNKNOWN and is_money(row.operation) and ask_first):
         row.state = DeliveryState.QUEUED
     row.attempts, row.next_attempt_at, row.finished_at = 0, None, None
-    jobs.add(session, row, priority=FIRST)
+    jobs.add(session, row, first=True)
     return row
 
 

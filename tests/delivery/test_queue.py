@@ -109,7 +109,7 @@ def test_what_is_put_back_at_the_head_of_its_lock_goes_first(site):
     with site.sessions.begin() as session:
         row = session.get_one(Delivery, first)
         site.jobs.remove(session, row)
-        site.jobs.add(session, row, priority=1)
+        site.jobs.add(session, row, first=True)
     assert fetch(site) == first
     assert fetch(site) is None
 
