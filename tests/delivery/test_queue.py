@@ -89,21 +89,6 @@ def test_deliveries_of_one_lock_that_are_stored_together_keep_their_order(site):
 # --- Order ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_waits_for_its_retry_holds_back_the_later_ones_of_its_lock_alone(site):
-    """The behaviour of Procrastinate that our order rests on."""
-    first, second, other = site.put(site.forward(number=1), site.forward(number=2), site.forward(key="R2"))
-    site.run_sql(
-        "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour' WHERE id = :id",
-        id=site.row(first).job_id,
-    )
-    assert fetch(site) == other
-    assert fetch(site) is None
-    site.run_sql("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = :id", id=site.row(first).job_id)
-    assert fetch(site) == first
-    assert fetch(site) is None
-    assert site.state(second) == "QUEUED"
-
-
 def test_what_is_put_back_at_the_head_of_its_lock_goes_first(site):
     first, _ = site.put(site.forward(number=1), site.forward(number=2))
     with site.sessions.begin() as session:
