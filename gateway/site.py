@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,27 @@ from gateway.database.reasons import reachable
 from gateway.model.journal import AuditEntry
 from gateway.operations.unit import new_txn_no
 from gateway.store import make_engine, make_sessions
+
+
+LOGIN = Path("/proc/self/loginuid")
+NO_LOGIN = 2**32 - 1
+
+
+def operator() -> str:
+    """Who is at the terminal: the account that logged in, also after `sudo`, or else the one the command runs under.
+
+    The kernel says so; LOGNAME and USER, which everybody may set, are not asked.
+    """
+    uid = os.getuid()
+    try:
+        logged_in = int(LOGIN.read_text("ascii"))
+        uid = uid if logged_in == NO_LOGIN else logged_in
+    except (OSError, ValueError):
+        pass
+    try:
+        return f"terminal:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"terminal:{uid}"
 
 
 def database_url(settings: Settings) -> str:
@@ -49,7 +72,7 @@ def audit(session: Session, action: str, subject: str, detail: str | None = None
         AuditEntry(
             txn_no=new_txn_no(now),
             at=now,
-            actor=f"terminal:{getpass.getuser()}",
+            actor=operator(),
             action=action,
             subject=subject,
             result_code="0",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -31,7 +30,7 @@ from gateway.reconciliation.running import Order, Runner
 from gateway.reconciliation.running import Progress as Tell
 from gateway.reconciliation.sheet import NAMES, NOTES, lines_of, write_sheets
 from gateway.reconciliation.values import ValueProblem, moment_of
-from gateway.site import audit, database_session
+from gateway.site import audit, database_session, operator
 
 DIFFERENT = 1
 """The exit code when the books differ."""
@@ -98,7 +97,7 @@ def reconcile(
     with database_session(settings) as session, _progress() as tell:
         runner = Runner(settings, lambda: datetime.now(settings.zone), tell)
         for counterpart, source in _sources(settings, hospital, his_file, insurer_file, asked):
-            order = Order(hospital, wanted, counterpart, f"terminal:{getpass.getuser()}", department, every)
+            order = Order(hospital, wanted, counterpart, operator(), department, every)
             try:
                 summaries.append(_compare(session, runner, order, source, settings, sheets))
             except BooksUnavailable as problem:
@@ -137,7 +136,7 @@ def settle(
     with database_session(settings) as session:
         try:
             now = datetime.now(settings.zone)
-            found = results.resolve(session, number, reason.strip(), f"terminal:{getpass.getuser()}", now)
+            found = results.resolve(session, number, reason.strip(), operator(), now)
         except results.ResolutionRefused as refused:
             raise Failure(str(refused)) from None
         audit(session, "SETTLE_DIFFERENCE", f"difference {number}", found.kind)
