@@ -20,7 +20,6 @@ from gateway.model.journal import AuditEntry
 from gateway.operations.unit import new_txn_no
 from gateway.store import make_engine, make_sessions
 
-
 LOGIN = Path("/proc/self/loginuid")
 NO_LOGIN = 2**32 - 1
 

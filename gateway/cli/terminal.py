@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 FAILED = 1
 """What was asked for could not be done."""
 WRONG = 2
 """The command or the settings are wrong: nothing was tried."""
+
+PLAIN_FROM = 20
+"""Fewer things than these are done before a line about them is read."""
 
 Folder = Annotated[
     Path,
@@ -62,6 +68,44 @@ def plain_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar on standard error, told how many are done and what is going on.
+
+    Where nobody looks it is a plain line every tenth, and nothing for small work.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        told = [0]
+
+        def tell(done: int, doing: str = "") -> None:
+            tenth = done * 10 // total if total else 10
+            if total >= PLAIN_FROM and tenth > told[0]:
+                told[0] = tenth
+                note(f"{what}: {done:,} of {total:,}{f', {doing}' if doing else ''}")
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[doing]}"), console=console) as bar:
+        task = bar.add_task(what, total=total, doing="")
+
+        def move(done: int, doing: str = "") -> None:
+            bar.update(task, completed=done, doing=doing)
+
+        yield move
+
+
+def is_wanted(yes: bool, question: str) -> bool:
+    """Whether to go on: by --yes, or by the answer of a person at the terminal; a script has to say --yes."""
+    if yes:
+        return True
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return typer.confirm(question, default=False)
+    note("Nothing is changed: add --yes to do it.")
+    return False
 
 
 def read_password() -> str:

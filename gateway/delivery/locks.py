@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, not_, select
 from sqlalchemy.orm import Session, defer
 
 from gateway.model.delivery import Delivery, DeliveryState
@@ -52,6 +52,12 @@ def holding_states(kind: str) -> frozenset[DeliveryState]:
     return _HOLDING - {DeliveryState.DEAD} if kind == MONEY else _HOLDING
 
 
+def holds(kind: str) -> ColumnElement[bool]:
+    """The same as a condition; a dead letter that an operator has released does not hold either."""
+    released = and_(Delivery.state == DeliveryState.DEAD, Delivery.released_at.is_not(None))
+    return and_(Delivery.state.in_(holding_states(kind)), not_(released))
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """The parts of a lock, and how they are written in one line."""
@@ -83,7 +89,7 @@ def earlier(session: Session, row: Delivery) -> Sequence[Delivery]:
     query = (
         select(Delivery)
         .options(defer(Delivery.request), defer(Delivery.answer))
-        .where(Delivery.lock == row.lock, Delivery.id < row.id, Delivery.state.in_(holding_states(lock.kind)))
+        .where(Delivery.lock == row.lock, Delivery.id < row.id, holds(lock.kind))
         .order_by(Delivery.id)
     )
     return session.scalars(query).all()

@@ -56,6 +56,8 @@ class Case:
     """Seconds since it was sent last."""
     keep: bool = True
     """False for a question that ends with its first attempt."""
+    released: bool = False
+    """True when as a dead letter it is to hold nobody back."""
 
 
 class _Meaning(StrEnum):
@@ -95,11 +97,12 @@ def decide(case: Case, answer: PartnerAnswer) -> Verdict:
     money = is_money(case.operation)
     table = _NEXT_WITHOUT_KEEPING if not case.keep else _NEXT_OF_MONEY if money else _NEXT
     state, step = table[_meaning(answer)]
+    parked = Step.DONE if case.released else Step.PARKED
     if step is not Step.AGAIN:
-        return Verdict(state, step)
+        return Verdict(state, parked if step is Step.PARKED else step)
     asks_first = money and state is DeliveryState.UNKNOWN
     if case.lane != Lane.CRITICAL and not asks_first and case.attempts >= case.max_attempts:
-        return Verdict(DeliveryState.DEAD, Step.DONE if money else Step.PARKED)
+        return Verdict(DeliveryState.DEAD, Step.DONE if money else parked)
     return Verdict(state, step, _wait(case, asks_first=asks_first))
 
 

@@ -1,19 +1,18 @@
-"""What an operator can do about deliveries that do not get through: list them, try again at once, give them up.
+"""What an operator can do about deliveries that do not get through: try again at once, give up, let others go on.
 
 Every function works in the transaction of the session given; the caller commits, with its audit entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from gateway.delivery.jobs import Jobs
-from gateway.delivery.locks import earlier, is_money
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.delivery.locks import MONEY, Lock, earlier, holds, is_money
+from gateway.model.delivery import UNFINISHED, Delivery, DeliveryState
 from gateway.operations.insurance import OPERATIONS
 
 OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.UNKNOWN, DeliveryState.DEAD})
@@ -21,36 +20,25 @@ OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.UNKNOWN, DeliveryState.DEA
 
 
 class RedriveRefused(Exception):
-    """The delivery cannot be retried or discarded; the text says why, and names no patient."""
-
-
-def find(
-    session: Session, *, state: DeliveryState | None = None, partner: str | None = None, limit: int = 200
-) -> Sequence[Delivery]:
-    """Deliveries by state and partner, the oldest first."""
-    query = select(Delivery).order_by(Delivery.id).limit(limit)
-    if state is not None:
-        query = query.where(Delivery.state == state)
-    if partner is not None:
-        query = query.where(Delivery.partner == partner)
-    return session.scalars(query).all()
+    """The delivery cannot be retried, discarded or released; the text says why, and names no patient."""
 
 
 def retry(session: Session, jobs: Jobs, delivery_id: int, *, ask_first: bool = True) -> Delivery:
     """Send it again now, before the later ones of its lock, with a fresh count of attempts.
 
-    Money whose answer was lost is first asked for at the partner; ask_first=False sends it again in any case, under
-    the same MessageId, for a partner that cannot be asked. What an insurance platform refused may be sent again too,
-    once the reason is mended. Raises RedriveRefused.
+    One that was released goes after those that wait already: they had been let go on without it. Money whose answer
+    was lost is first asked for at the partner; ask_first=False sends it again in any case, under the same MessageId,
+    for a partner that cannot be asked. What an insurance platform refused may be sent again too, once the reason is
+    mended. Raises RedriveRefused.
     """
     row = _taken(session, jobs, delivery_id, also=DeliveryState.REFUSED)
-    before = earlier(session, row)
+    before = earlier(session, row) if row.released_at is None else ()
     if before:
         raise RedriveRefused(f"Delivery {before[0].id} goes before {delivery_id}: decide that one first.")
     if not (row.state == DeliveryState.UNKNOWN and is_money(row.operation) and ask_first):
         row.state = DeliveryState.QUEUED
     row.attempts, row.next_attempt_at, row.finished_at = 0, None, None
-    jobs.add(session, row, first=True)
+    jobs.add(session, row, first=row.released_at is None)
     return row
 
 
@@ -60,6 +48,41 @@ def discard(session: Session, jobs: Jobs, delivery_id: int, reason: str, now: da
     row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, f"DISCARDED: {reason}"[:500], now
     row.next_attempt_at = None
     return row
+
+
+def release(session: Session, jobs: Jobs, delivery_id: int, now: datetime) -> int:
+    """Let what waits behind a dead letter go on; it stays dead and may still be retried. How many waited.
+
+    Raises RedriveRefused.
+    """
+    row = _taken(session, jobs, delivery_id)
+    if row.state != DeliveryState.DEAD:
+        raise RedriveRefused(f"Delivery {delivery_id} is {row.state}: only a dead letter is released.")
+    if is_money(row.operation) or not Lock.parse(row.lock).key or row.released_at is not None:
+        raise RedriveRefused(f"Delivery {delivery_id} holds nobody back: there is nothing to release.")
+    waiting = waiting_behind(session, row)
+    row.released_at = now
+    return waiting
+
+
+def goes_first() -> ColumnElement[bool]:
+    """Condition: no other delivery has to be decided before this one. Those it is not true of follow by themselves."""
+    before = aliased(Delivery)
+    is_money_lock = before.lock.startswith(f"{MONEY}|")
+    lets_go = (before.state == DeliveryState.DEAD) & (before.released_at.is_not(None) | is_money_lock)
+    is_held = exists().where(
+        before.lock == Delivery.lock, before.id < Delivery.id, before.state.in_(UNFINISHED), ~lets_go
+    )
+    return or_(Delivery.released_at.is_not(None), Delivery.lock.endswith("|"), ~is_held)
+
+
+def waiting_behind(session: Session, row: Delivery) -> int:
+    """How many later deliveries of its lock have not got through yet."""
+    lock = Lock.parse(row.lock)
+    if not lock.key:
+        return 0
+    query = select(func.count()).where(Delivery.lock == row.lock, Delivery.id > row.id, holds(lock.kind))
+    return session.scalars(query).one()
 
 
 def _taken(session: Session, jobs: Jobs, delivery_id: int, also: DeliveryState | None = None) -> Delivery:

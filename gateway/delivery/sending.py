@@ -133,7 +133,8 @@ class Sender:
             if state in FINAL:
                 return Verdict(state, Step.DONE)
             if state is DeliveryState.DEAD:
-                return Verdict(state, Step.DONE if is_money(row.operation) else Step.PARKED)
+                holds_nobody = is_money(row.operation) or row.released_at is not None
+                return Verdict(state, Step.DONE if holds_nobody else Step.PARKED)
             wait = self._seconds_too_early(row)
             if wait > 0:
                 return Verdict(state, Step.AGAIN, wait)
@@ -254,6 +255,7 @@ class Sender:
             max_attempts=settings.max_attempts if settings else DEFAULT_ATTEMPTS,
             age=(self.now() - row.started_at).total_seconds() if row.started_at else 0,
             keep=work.keep,
+            released=row.released_at is not None,
         )
 
 

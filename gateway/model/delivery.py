@@ -77,6 +77,8 @@ class Delivery(Base):
     """ResultCode of the partner, or the kind of failure of the last attempt."""
     answer: Mapped[str | None]
     """The children of the partner's Response element as XML, once it answered."""
+    released_at: Mapped[datetime | None]
+    """Since when it holds nobody back as a dead letter: an operator let the later ones of its lock go on."""
 
     @property
     def message_id(self) -> str:

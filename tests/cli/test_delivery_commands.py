@@ -114,6 +114,99 @@ def test_what_cannot_be_decided_is_said_in_one_line(gateway: Command, session: S
     assert session.scalars(select(AuditEntry)).all() == []
 
 
+# --- Many at once -----------------------------------------------------------------------------------------------------
+
+
+def states(session: Session) -> list[str]:
+    session.expire_all()
+    return list(session.scalars(select(Delivery.state).order_by(Delivery.id)))
+
+
+def test_many_are_shown_before_anything_happens_to_them(gateway: Command, session: Session):
+    for number in range(3):
+        delivery(session, DeliveryState.DEAD, requisition=f"R{number}")
+    delivery(session, DeliveryState.DEAD, "LIS")
+    said = gateway("delivery", "retry", "--partner", "PACS", "--code", "HTTP-500")
+    assert said.code == 0
+    assert said.out.splitlines()[1].split()[:5] == ["PACS", "SubmitRequisition", "DEAD", "HTTP-500", "3"]
+    assert said.err == "Nothing is changed: add --yes to do it.\n"
+    assert states(session) == ["DEAD"] * 4
+
+
+def test_a_dry_run_changes_nothing_whatever_else_is_said(gateway: Command, session: Session):
+    number = delivery(session, DeliveryState.DEAD)
+    assert gateway("delivery", "skip", number, "--reason", "x", "--dry-run", "--yes").code == 0
+    assert states(session) == ["DEAD"]
+
+
+def test_the_first_of_each_order_is_retried_and_the_others_follow(gateway: Command, session: Session):
+    delivery(session, DeliveryState.DEAD)
+    delivery(session, DeliveryState.QUEUED)
+    delivery(session, DeliveryState.DEAD, requisition="R2")
+    said = gateway("delivery", "retry", "--partner", "PACS", "--yes")
+    assert "2 are decided." in said.out
+    assert "Done to 2 of 2: each is sent again now." in said.out
+    assert states(session) == ["QUEUED"] * 3
+    assert len(session.scalars(select(AuditEntry)).all()) == 2
+
+
+def test_many_are_given_up_with_one_reason(gateway: Command, session: Session):
+    for number in range(30):
+        delivery(session, DeliveryState.DEAD, requisition=f"R{number}")
+    said = gateway("delivery", "skip", "--partner", "PACS", "--reason", "test messages", "--yes")
+    assert states(session) == ["DISCARDED"] * 30
+    assert said.err.splitlines()[-1] == "Deliveries: 30 of 30"
+
+
+def test_what_it_means_for_order_is_said_before_a_release(gateway: Command, session: Session):
+    number = delivery(session, DeliveryState.DEAD)
+    said = gateway("delivery", "release", number, "--reason", "PACS has it by telephone")
+    assert (said.code, said.err) == (0, "Nothing is changed: add --yes to do it.\n")
+    assert gateway("delivery", "release", number, "--reason", "PACS has it by telephone", "--yes").code == 0
+    assert shown(gateway)[0][1:3] == ["DEAD,", "released"]
+    entry = session.scalars(select(AuditEntry)).one()
+    assert (entry.action, entry.detail) == ("RELEASE_DELIVERY", "PACS has it by telephone")
+
+
+def test_nobody_decides_about_everything_by_saying_nothing(gateway: Command, session: Session):
+    delivery(session, DeliveryState.DEAD)
+    for words in (["retry"], ["skip", "--reason", "x"], ["release", "--reason", "x"]):
+        said = gateway("delivery", *words, "--yes")
+        assert (said.code, "Say which" in said.mistake) == (2, True)
+    assert gateway("delivery", "retry", "--state", "dead", "--yes").code == 0
+
+
+def test_a_selection_is_never_cut_off(gateway: Command, session: Session):
+    for number in range(3):
+        delivery(session, DeliveryState.DEAD, requisition=f"R{number}")
+    said = gateway("delivery", "retry", "--partner", "PACS", "--limit", "2", "--yes")
+    assert said.mistake.startswith("3 deliveries fit, more than 2")
+    assert states(session) == ["DEAD"] * 3
+
+
+@pytest.mark.parametrize("state", ["delivered", "sending", "refused", "discarded"])
+def test_what_is_over_is_no_state_to_decide_about(gateway: Command, session: Session, state: str):
+    assert gateway("delivery", "retry", "--state", state, "--yes").code == 2
+
+
+def test_numbers_that_do_not_exist_are_said_and_nothing_is_done(gateway: Command, session: Session):
+    number = delivery(session, DeliveryState.DEAD)
+    said = gateway("delivery", "retry", number, "999999", "--yes")
+    assert said.mistake == "Only 1 of the 2 numbers given are deliveries that fit."
+    assert states(session) == ["DEAD"]
+    assert gateway("delivery", "retry", "--partner", "NOBODY", "--yes").mistake == "No delivery fits."
+
+
+def test_one_that_cannot_be_decided_keeps_nobody_from_the_others(gateway: Command, session: Session):
+    for number in range(2):
+        delivery(session, DeliveryState.DEAD, requisition=f"R{number}")
+    session.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE lock LIKE '%|R0'"))
+    session.commit()
+    said = gateway("delivery", "retry", "--partner", "PACS", "--yes")
+    assert (said.code, "just being sent" in said.err) == (1, True)
+    assert states(session) == ["DEAD", "QUEUED"]
+
+
 def test_an_empty_reason_is_none(gateway: Command, session: Session):
     number = delivery(session, DeliveryState.DEAD)
     said = gateway("delivery", "discard", number, "--reason", " ")

@@ -1,9 +1,11 @@
 """What an operator does about what is stuck."""
 
 import pytest
+from sqlalchemy import select
 
 from gateway.delivery import redrive
 from gateway.delivery.redrive import RedriveRefused
+from gateway.delivery.selection import Selection, find
 from gateway.model.delivery import Delivery, DeliveryState
 
 
@@ -118,10 +120,87 @@ def test_an_unknown_number_is_refused(site):
         retry(site, 10**12)
 
 
-def test_what_is_stuck_is_listed_by_state_and_partner(site, his):
+def test_what_is_stuck_is_found_by_state_and_partner(site, his):
     delivery = stuck(site, his)
     site.put(site.forward(key="K2"))
+    dead = (DeliveryState.DEAD,)
     with site.sessions() as session:
-        assert [row.id for row in redrive.find(session, state=DeliveryState.DEAD, partner="HIS")] == [delivery]
-        assert redrive.find(session, state=DeliveryState.DEAD, partner="LIS") == []
-        assert len(redrive.find(session)) == session.query(Delivery).count() == 2
+        assert [row.id for row in find(session, Selection(states=dead, partner="HIS"), 10)] == [delivery]
+        assert find(session, Selection(states=dead, partner="LIS"), 10) == []
+        assert len(find(session, Selection(code="STA-410"), 10)) == 1
+        assert len(find(session, Selection(), 10)) == session.query(Delivery).count() == 2
+
+
+# --- Released ---------------------------------------------------------------------------------------------------------
+
+
+def release(site, delivery: int) -> int:
+    with site.sessions.begin() as session:
+        return redrive.release(session, site.jobs, delivery, site.now())
+
+
+def test_a_released_dead_letter_lets_the_later_ones_go_and_stays_dead(site, his):
+    delivery = stuck(site, his)
+    later = site.put(site.forward("ReportStatus", "K1", 2), site.forward("ReportStatus", "K1", 3))
+    assert release(site, delivery) == 2
+    with site.working():
+        site.wait_for(later[1], "DELIVERED")
+    assert (site.state(delivery), site.job(delivery)) == ("DEAD", None)
+
+
+def test_a_question_at_once_is_not_held_back_by_what_was_released(site, his):
+    release(site, stuck(site, his))
+    assert site.ask(site.forward("ReportStatus", "K1", 2)).is_yes
+
+
+def test_what_was_released_is_tried_again_after_those_that_wait(site, his):
+    delivery = stuck(site, his)
+    site.put(site.forward("ReportStatus", "K1", 2))
+    release(site, delivery)
+    retry(site, delivery)
+    with site.working():
+        site.wait_until_all_is_finished()
+    assert [r.request.status_seq for r in his.received] == [1, 2, 1]
+
+
+def test_what_was_released_and_dies_again_holds_nobody(site, his):
+    delivery = stuck(site, his)
+    release(site, delivery)
+    his.script.append("refuse:STA-410")
+    retry(site, delivery)
+    later = site.put(site.forward("ReportStatus", "K1", 2))[0]
+    with site.working():
+        site.wait_for(later, "DELIVERED")
+    assert site.state(delivery) == "DEAD"
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "UNKNOWN", "DELIVERED", "SENDING"])
+def test_only_a_dead_letter_is_released(site, state):
+    delivery = site.put(site.forward())[0]
+    site.change(delivery, state=state)
+    with pytest.raises(RedriveRefused):
+        release(site, delivery)
+
+
+def test_money_that_is_dead_holds_nobody_and_is_not_released(site):
+    delivery = site.put(site.forward("ChargeItem", "V1"))[0]
+    site.change(delivery, state="DEAD")
+    with pytest.raises(RedriveRefused, match="holds nobody back"):
+        release(site, delivery)
+
+
+def test_a_dead_letter_is_released_once(site, his):
+    delivery = stuck(site, his)
+    release(site, delivery)
+    with pytest.raises(RedriveRefused, match="nothing to release"):
+        release(site, delivery)
+
+
+def test_of_many_only_the_first_of_each_order_has_to_be_decided(site, his):
+    first = stuck(site, his)
+    behind = site.put(site.forward("ReportStatus", "K1", 2), site.forward("ReportStatus", "K2"))
+    money = site.put(site.forward("ChargeItem", "V1", 1), site.forward("ChargeItem", "V1", 2))
+    site.change(money[0], state="DEAD")
+    with site.sessions() as session:
+        query = select(Delivery.id).where(redrive.goes_first()).order_by(Delivery.id)
+        assert list(session.scalars(query)) == [first, behind[1], *money]
