@@ -18,7 +18,8 @@ from typing import Any
 from aiolimiter import AsyncLimiter
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.job_context import JobResult
+from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 
@@ -80,9 +81,9 @@ def add_task(app: App, timing: Timing) -> None:
     """Teach a Procrastinate application to deliver."""
 
     @app.task(name=TASK, pass_context=True, retry=_AsDecided(timing.unexpected))
-    async def deliver(context: JobContext, delivery_id: int, keep: bool = True) -> None:
+    async def deliver(context: JobContext, delivery_id: int, keep: bool = True) -> bool:
         owner: Owner = context.additional_context["owner"]
-        await owner.deliver(context.job.queue, delivery_id, keep)
+        return await owner.deliver(context.job, delivery_id, keep)
 
 
 class _Lane(Worker):
@@ -101,6 +102,18 @@ class _Lane(Worker):
             # What became of the job could not be stored: with this worker's end it counts as abandoned.
             self.stop()  # type: ignore[no-untyped-call]
         self._new_job_event.set()
+
+    async def _persist_job_status(
+        self,
+        job: Job,
+        status: Status,
+        retry_decision: RetryDecision | None,
+        context: JobContext,
+        job_result: JobResult | None,
+    ) -> None:
+        """Nothing is left to store when the job went with its delivery."""
+        if job_result is None or job_result.result is not True:
+            await super()._persist_job_status(job, status, retry_decision, context, job_result)
 
 
 class Owner:
@@ -140,15 +153,16 @@ class Owner:
 
     # --- one job ----------------------------------------------------------------------------------------------------
 
-    async def deliver(self, queue: str, delivery_id: int, keep: bool) -> None:
-        """Run one job to its end. Raises NotFinished when it has to come back."""
-        if queue == queue_of(self._partner.name, Lane.NORMAL):
+    async def deliver(self, job: Job, delivery_id: int, keep: bool) -> bool:
+        """Run one job to its end; whether it has been removed already. Raises NotFinished when it has to come back."""
+        if job.queue == queue_of(self._partner.name, Lane.NORMAL):
             await self._may_leave()
-        loop = asyncio.get_running_loop()
-        report = await loop.run_in_executor(self._threads, partial(self._sender.attempt, delivery_id, keep=keep))
+        attempt = partial(self._sender.attempt, delivery_id, keep=keep, job_id=job.id)
+        report = await asyncio.get_running_loop().run_in_executor(self._threads, attempt)
         if report.answer is not None:
             self._record(report.answer)
         self._pass_on(report.verdict)
+        return report.job_removed
 
     async def _may_leave(self) -> None:
         """Wait for the partner's rate. Raises NotFinished when the lane is stopped meanwhile."""

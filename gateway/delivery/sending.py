@@ -23,6 +23,7 @@ from gateway.delivery.alarms import raise_alarms
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.locks import Lock, is_money
 from gateway.delivery.policy import Case, Step, Verdict, decide
+from gateway.delivery.usual import delivered, take
 from gateway.errors import InvalidMessage
 from gateway.messages.wire import Wire
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
@@ -44,6 +45,7 @@ STORING_WAITS = (0.5, 1, 2, 4, 8)
 """Seconds between tries to store an outcome while the database is away; after that the attempt counts as lost."""
 DEFAULT_ATTEMPTS, DEFAULT_SECONDS = 12, 20.0
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+UNREADABLE = (InvalidMessage, etree.XMLSyntaxError)
 
 _WITHOUT_CONTENT = (defer(Delivery.request), defer(Delivery.answer))
 
@@ -72,6 +74,8 @@ class Report:
 
     verdict: Verdict
     answer: PartnerAnswer | None = None
+    job_removed: bool = False
+    """True when the job went in the transaction that stored the outcome."""
 
 
 class Sender:
@@ -100,8 +104,8 @@ class Sender:
 
     # --- from the queue ---------------------------------------------------------------------------------------------
 
-    def attempt(self, delivery_id: int, *, keep: bool = True) -> Report:
-        """Send a delivery whose turn has come, or ask what became of it."""
+    def attempt(self, delivery_id: int, *, keep: bool = True, job_id: int | None = None) -> Report:
+        """Send a delivery whose turn has come, or ask what became of it; `job_id` is the job that is run for it."""
         work = self._begin(delivery_id, keep)
         if isinstance(work, Work) and work.asks_first:
             found = self.partners.find_booking(
@@ -112,7 +116,12 @@ class Sender:
             work = self._begin_again(work)
         if isinstance(work, Verdict):
             return Report(work)
-        return self._report(work, self.call(work))
+        answer = self.call(work)
+        if answer.is_yes:
+            report = while_database_is_away(lambda: self._delivered(work, answer, job_id), STORING_WAITS)
+            if report is not None:
+                return report
+        return self._report(work, answer)
 
     def _report(self, work: Work, answer: PartnerAnswer) -> Report:
         return Report(*while_database_is_away(lambda: self.conclude(work, answer), STORING_WAITS))
@@ -125,6 +134,17 @@ class Sender:
 
     def _begin(self, delivery_id: int, keep: bool) -> Work | Verdict:
         """Mark a delivery as being sent, or say what is to be done instead."""
+        with self.sessions() as session:
+            taken = take(session, delivery_id, self.now())
+        if taken is None:
+            return self._begin_unusual(delivery_id, keep)
+        try:
+            return self._work(taken, forward_of(self.wire, taken), keep)
+        except UNREADABLE:
+            with self.sessions.begin() as session:
+                return self._unreadable(session, session.get_one(Delivery, delivery_id, with_for_update=True))
+
+    def _begin_unusual(self, delivery_id: int, keep: bool) -> Work | Verdict:
         with self.sessions.begin() as session:
             row = session.get(Delivery, delivery_id, with_for_update=True)
             if row is None:
@@ -140,10 +160,8 @@ class Sender:
                 return Verdict(state, Step.AGAIN, wait)
             try:
                 forward = forward_of(self.wire, row)
-            except (InvalidMessage, etree.XMLSyntaxError):
-                row.state, row.last_code, row.finished_at = DeliveryState.DEAD, "MESSAGE", self.now()
-                raise_alarms(session, row, Outcome.FAULT, self.now())
-                return Verdict(DeliveryState.DEAD, Step.PARKED)
+            except UNREADABLE:
+                return self._unreadable(session, row)
             if state is DeliveryState.SENDING:
                 nothing = PartnerAnswer(Outcome.UNKNOWN, "LOST")
                 lost, _ = self._apply(session, row, self._work(row, forward, keep), nothing)
@@ -152,6 +170,12 @@ class Sender:
             if row.state == DeliveryState.UNKNOWN and is_money(row.operation):
                 return self._work(row, forward, keep, asks_first=True)
             return self.mark_sending(row, forward, keep)
+
+    def _unreadable(self, session: Session, row: Delivery) -> Verdict:
+        """What is stored of the message cannot be sent."""
+        row.state, row.last_code, row.finished_at = DeliveryState.DEAD, "MESSAGE", self.now()
+        raise_alarms(session, row, Outcome.FAULT, self.now())
+        return Verdict(DeliveryState.DEAD, Step.PARKED)
 
     def _begin_again(self, work: Work) -> Work | Verdict:
         """The partner does not know the charge or refund: it goes out again under the same number."""
@@ -183,6 +207,31 @@ class Sender:
         return (due - self.now()).total_seconds() if due is not None else 0
 
     # --- the outcome --------------------------------------------------------------------------------------------------
+
+    def _delivered(self, work: Work, answer: PartnerAnswer, job_id: int | None) -> Report | None:
+        """Store a yes and what follows from it; None, with nothing done, when that is not all there is to it."""
+        hook, operation = self._hooks.get(work.forward.operation), work.forward.operation
+        values = {
+            "id": work.delivery_id,
+            "attempts": work.attempts,
+            "job_id": job_id,
+            "now": self.now(),
+            "answer": None if operation in READS else self.wire.write(answer.response),
+            "started_at": work.started_at,
+            "milliseconds": int((time.monotonic() - work.clock) * 1000),
+        }
+        with self.sessions() as session:
+            done, removed = delivered(session, values, alone=hook is None)
+            if done and hook is not None:
+                assert self.dispatch is not None
+                try:
+                    hook(session, work.forward, answer, self.dispatch)
+                    session.commit()
+                except DATABASE_AWAY:
+                    raise
+                except Exception:
+                    return None  # `conclude` does it again, and says what is wrong
+        return Report(Verdict(DeliveryState.DELIVERED, Step.DONE), answer, removed) if done else None
 
     def conclude(
         self, work: Work, answer: PartnerAnswer, *, job_at: datetime | None = None

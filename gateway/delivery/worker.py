@@ -13,24 +13,18 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
-from procrastinate import App, PsycopgConnector
+from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from psycopg_pool import PoolTimeout
 
 from gateway.config import Partner
 from gateway.database.embedded import libpq_url
-from gateway.delivery.leases import KEEPALIVES, Leases, shares
+from gateway.delivery.fetching import worker_app
+from gateway.delivery.leases import Leases, shares
 from gateway.delivery.owner import Owner, Timing, add_task
 from gateway.delivery.sending import Sender
 
 MOST_THREADS = 256
-DATABASE_CONNECTIONS = 8
-"""For fetching and finishing jobs; listening takes one more for each lane."""
-
-UNHURRIED = "-c synchronous_commit=off"
-"""A job's state need not survive a power cut: the delivery's does, and a job run again for nothing does nothing."""
-POOL_SECONDS = 3
-"""For getting a connection of the pool; one that waits longer waits for a database that is away."""
 LEASE_SECONDS = 10
 """For renewing the leases; a database that takes longer is away."""
 DATABASE_AWAY = (psycopg.Error, ConnectorException, PoolTimeout, TimeoutError, OSError)
@@ -71,7 +65,7 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Serve until stopped; wait and begin again whenever the database goes away."""
         while not self._stopping.is_set():
-            app = self._app()
+            app = worker_app(self._url)
             try:
                 await self._try_database()
                 async with app.open_async():
@@ -115,17 +109,6 @@ class DeliveryWorker:
     async def _wait_for_database(self, problem: Exception) -> None:
         _log.warning("The database is away (%s): deliveries wait.", type(problem).__name__)
         await self._sleep(self._timing.lease)
-
-    def _app(self) -> App:
-        return App(
-            connector=PsycopgConnector(
-                conninfo=self._url,
-                kwargs={"connect_timeout": 5, "options": UNHURRIED, **KEEPALIVES},
-                min_size=1,
-                max_size=DATABASE_CONNECTIONS,
-                timeout=POOL_SECONDS,
-            )
-        )
 
     # --- sharing ------------------------------------------------------------------------------------------------------
 
