@@ -12,8 +12,9 @@ import html
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from threading import Lock
@@ -46,6 +47,8 @@ class Reply:
     status: int
     content_type: str
     body: bytes
+    ends_early: bool = False
+    """Whether the connection closes in the midst of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Simulator(ABC):
         reply = self._reply(environ)
         status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
         start_response(status, [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))])
-        return [reply.body]
+        return _half(reply.body) if reply.ends_early else [reply.body]
 
     def _reply(self, environ: Environ) -> Reply:
         place = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -106,7 +109,8 @@ class Simulator(ABC):
 
     def _disturbed(self, operation: str, request: Any, answer: Callable[[str | None], Worked], **noted: Any) -> Reply:
         """The answer, with the faults that are switched on; `answer` is given the code to refuse with, if so."""
-        faults = self._faults.take(operation)
+        noted["arrived"] = datetime.now().astimezone().isoformat(timespec="microseconds")
+        faults = self._faults.take(operation, noted.get("message_id") or _message_id(request))
         if "slow_seconds" in faults:
             time.sleep(float(faults["slow_seconds"]))
         if "drop_before_commit" in faults:
@@ -121,7 +125,9 @@ class Simulator(ABC):
         self._log.write(operation, worked.code, request, **noted, **worked.noted, fault=fault)
         if "drop_after_commit" in faults:
             raise ClientDisconnected
-        return worked.reply
+        if "garbage" in faults:
+            return Reply(200, "text/html; charset=utf-8", "<html>请先登录 <b>please log in".encode())
+        return replace(worked.reply, ends_early="half_close" in faults)
 
     # --- looking and disturbing ---------------------------------------------------------------------------------------
 
@@ -215,6 +221,17 @@ class SoapSimulator(Simulator):
 
     def _response_class(self, message: Message) -> Any:
         return self._wire.class_of(self._operations[message.operation].response_type)
+
+
+def _half(body: bytes) -> Iterator[bytes]:
+    """The first half of an answer, and then the connection is gone."""
+    yield body[: len(body) // 2]
+    raise ClientDisconnected
+
+
+def _message_id(request: Any) -> str:
+    header = getattr(request, "header", None)
+    return str(getattr(header, "message_id", ""))
 
 
 def json_reply(status: int, content: Any) -> Reply:

@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 import requests
+import zeep
+from lxml.etree import XMLSyntaxError
 
 from gateway.simulators.process import SimulatorFailed, SimulatorProcess
-from tests.simulators.conftest import Caller
+from tests.simulators.conftest import CONTRACT, Caller
 
 Start = Callable[..., SimulatorProcess]
 Call = Callable[[SimulatorProcess], Caller]
@@ -88,6 +92,38 @@ def test_a_fault_happens_as_often_as_it_was_asked_for(start: Start, caller: Call
     his.disturb(refuse="CHG-402", times=2, operation="ChargeItem")
     assert caller(his).code("ReportStatus") == "0"
     assert [caller(his).code("ChargeItem") for _ in range(3)] == ["CHG-402", "CHG-402", "0"]
+
+
+@pytest.mark.parametrize("fault", ["garbage", "half_close"])
+def test_an_answer_that_breaks_on_the_way_leaves_the_work_done(start: Start, caller: Call, fault: str) -> None:
+    his = start("his")
+    his.disturb(**{fault: 1})
+    with pytest.raises((requests.exceptions.RequestException, zeep.exceptions.TransportError, XMLSyntaxError)):
+        caller(his).send("ChargeItem")
+    assert [(line["fault"], line["result_code"]) for line in his.requests()] == [(fault, "0")]
+    assert len(his.state()["charges"]) == 1
+    assert caller(his).send("ChargeItem").Result.Duplicate is True
+
+
+def test_chance_gives_some_requests_a_fault_until_it_is_over_and_none_more_than_two(start: Start) -> None:
+    his = start("his")
+    his.disturb(chaos=1.0, seed=7)
+    assert his.state()["faults"] == [{"chaos": 1.0, "seed": 7}]
+    for _ in range(4):
+        with suppress(OSError, HTTPException):
+            call_raw(his, CONTRACT.sample("ReportStatus").read_bytes())
+    assert [line.get("fault") is None for line in his.requests()] == [False, False, True, True]
+    his.disturb(clear=True)
+    assert his.state()["faults"] == []
+
+
+def call_raw(simulator: SimulatorProcess, body: bytes) -> None:
+    connection = HTTPConnection("127.0.0.1", simulator.port, timeout=10)
+    try:
+        connection.request("POST", "/soap", body, {"Content-Type": "text/xml; charset=utf-8"})
+        connection.getresponse().read()
+    finally:
+        connection.close()
 
 
 def test_an_unknown_fault_is_explained(start: Start) -> None:
