@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 JOBS   ?= auto
 
-.PHONY: demo test test-long bench lint messages states lock clean help
+.PHONY: demo test test-long chaos bench lint messages states lock clean help
 
 help:            ## list these words
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -18,6 +18,9 @@ test: $(VENV)/ready   ## every test, on the embedded PostgreSQL or GATEWAY_TEST_
 
 test-long: $(VENV)/ready   ## the long forms: more seeds, more mutations
 	$(BIN)/python -m pytest -n $(JOBS) -m "long or not long" $(ARGS)
+
+chaos: $(VENV)/ready   ## kill processes at random under load, and count what was lost, doubled or overtaken
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(VENV)/ready   ## requests per second and CPU per request, beside a bare Spyne service
 	$(BIN)/python -m benchmarks $(ARGS)
