@@ -51,6 +51,7 @@ from gateway.site import database_url
 from gateway.soap.envelope import Limits
 from gateway.soap.pages import IndexPage
 from gateway.soap.server import Parts, SoapServer
+from gateway.storage.months import make_months
 from gateway.store import make_engine, make_sessions
 from gateway.web.server import GatewayServer
 from gateway.web.worker import PatientThreadWorker
@@ -59,6 +60,8 @@ READINESS_SECONDS = 2
 UPKEEP_SECONDS = 10
 CRITICAL_SECONDS = 1
 """Between looks at the clocks of critical values and at what waits for the channels: one indexed question each."""
+MONTHS_SECONDS = 3600
+"""Between looks whether the months to come have their parts."""
 UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (expire_parked, forget_old_looks)
 """What is due by the clock, whether a message comes or not."""
 MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
@@ -216,7 +219,10 @@ def run_delivery_worker(settings: Settings) -> None:
     """Deliver to partners, and do what is due by the clock, until a signal ends it."""
     core = make_core(settings)
     ended = threading.Event()
-    threads = [threading.Thread(target=run, args=(core, ended), name=run.__name__) for run in (_keep_up, _reconcile)]
+    threads = [
+        threading.Thread(target=run, args=(core, ended), name=run.__name__)
+        for run in (_keep_up, _keep_months, _reconcile)
+    ]
     threads += _critical_threads(core, ended)
     for thread in threads:
         thread.start()
@@ -238,6 +244,17 @@ def _keep_up(core: Core, ended: threading.Event) -> None:
                     step(session, core.clock())
         except SQLAlchemyError as problem:
             _log.warning("Upkeep has to wait for the database: %s.", type(problem).__name__)
+
+
+def _keep_months(core: Core, ended: threading.Event) -> None:
+    """The parts of this month and the next ones, long before a row needs them."""
+    while True:
+        try:
+            make_months(core.engine, core.clock())
+        except SQLAlchemyError as problem:
+            _log.warning("The months to come have to wait for the database: %s.", type(problem).__name__)
+        if ended.wait(MONTHS_SECONDS):
+            return
 
 
 def _reconcile(core: Core, ended: threading.Event) -> None:

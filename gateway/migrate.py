@@ -22,6 +22,7 @@ import gateway.model
 from gateway.database.errors import DatabaseError
 from gateway.database.reasons import reachable
 from gateway.model.base import Base
+from gateway.model.monthly import PART
 
 OLDEST_POSTGRESQL = 14
 LOCK = 0x6761746577617900
@@ -38,8 +39,8 @@ def metadata() -> MetaData:
 
 
 def is_ours(name: str | None, kind: str, parents: Any) -> bool:
-    """Whether a table of the database is one of the models': Procrastinate keeps its own."""
-    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+    """Whether a table of the database is one of the models': Procrastinate keeps its own, and months are parts."""
+    return not (kind == "table" and name is not None and (name.startswith("procrastinate_") or PART.fullmatch(name)))
 
 
 MIGRATION_OPTIONS: dict[str, Any] = {"include_name": is_ours, "compare_type": True, "compare_server_default": True}

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from gateway.database.errors import DatabaseError
 from gateway.monitoring import FOLDER as METRICS_FOLDER
 from gateway.monitoring import forget_process, prepare_folder
 from gateway.security.secrets import Secrets
+from gateway.storage import months
 from gateway.supervision import Child, Supervisor, children_of
 
 DATABASE_WAIT = 60.0
@@ -182,6 +184,7 @@ class Serving:
     def _bring_tables_up_to_date(self) -> None:
         if not self._stopping.is_set():
             migrate.upgrade(self.database_url)
+            months.prepare(self.database_url, datetime.now(UTC))
 
     # --- its processes ----------------------------------------------------------------------------------------------
 

@@ -35,13 +35,14 @@ ALLOWED: dict[str, set[str]] = {
     "web": set(),
     "migrate": {"database", "model"},
     "migrations": {"delivery", "migrate", "model"},
+    "storage": {"config", "model", "store"},
     "site": {"config", "database", "migrate", "model", "operations", "store"},
     "logs": set(),
     "supervision": set(),
-    "serving": {"config", "contract", "database", "migrate", "monitoring", "security", "supervision"},
+    "serving": {"config", "contract", "database", "migrate", "monitoring", "security", "storage", "supervision"},
     "bootstrap": {
         "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring",
-        "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap", "store", "web",
+        "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap", "storage", "store", "web",
     },
     "simulators": {"config", "contract", "documents", "messages", "soap"},
     "demo": {
@@ -50,7 +51,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "bootstrap", "config", "contract", "database", "delivery", "demo", "logs", "messages", "migrate", "model",
-        "operations", "partners", "reconciliation", "security", "serving", "simulators", "site", "soap", "supervision",
+        "operations", "partners", "reconciliation", "security", "serving", "simulators", "site", "soap", "storage",
+        "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ from gateway.cli.terminal import HERE, WRONG, Failure, Folder, say
 from gateway.config import Settings, load_settings
 from gateway.database.embedded import EmbeddedDatabase, libpq_url
 from gateway.site import database_url
+from gateway.storage import months
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +27,10 @@ def add_to(app: typer.Typer) -> None:
 def migrate_tables(folder: Folder = HERE) -> None:
     """Bring the tables to the form this version needs; `gateway serve` does it by itself."""
     settings = load_settings(folder)
-    say(f"The tables are at revision {migrate.upgrade(database_url(settings))}.")
+    url = database_url(settings)
+    revision = migrate.upgrade(url)
+    months.prepare(url, datetime.now(UTC))
+    say(f"The tables are at revision {revision}.")
 
 
 def start(folder: Folder = HERE) -> None:

@@ -1,14 +1,20 @@
-"""What has to reach a partner: one row per message and partner, the record of truth of its way, and every attempt."""
+"""What has to reach a partner: one row per message and partner, the record of truth of its way, and every attempt.
+
+Both tables are kept by the month; `id` alone names a row, the time beside it in the key says in which month it stands.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.model.base import Base
+from gateway.model.monthly import keep_by_month, own_numbers, partition_by
+
+_DELIVERY_NUMBERS, _ATTEMPT_NUMBERS = own_numbers("delivery"), own_numbers("delivery_attempt")
 
 
 class DeliveryState(StrEnum):
@@ -49,9 +55,16 @@ class Delivery(Base):
         Index("ix_delivery_lock", "lock", "id"),
         Index("ix_delivery_partner_state", "partner", "state"),
         Index("ix_delivery_txn_no", "txn_no"),
+        partition_by("delivery"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=False), primary_key=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger,
+        _DELIVERY_NUMBERS,
+        server_default=_DELIVERY_NUMBERS.next_value(),
+        primary_key=True,
+        autoincrement=True,
+    )
     partner: Mapped[str]
     operation: Mapped[str]
     lane: Mapped[str]
@@ -68,7 +81,7 @@ class Delivery(Base):
     """The requisition, visit or critical value it is about, for lists; never a patient's name."""
     request: Mapped[str]
     """The children of the Request element as XML."""
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(primary_key=True)
     job_id: Mapped[int | None] = mapped_column(BigInteger)
     next_attempt_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
@@ -80,6 +93,8 @@ class Delivery(Base):
     released_at: Mapped[datetime | None]
     """Since when it holds nobody back as a dead letter: an operator let the later ones of its lock go on."""
 
+    __mapper_args__ = {"primary_key": [id]}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
     @property
     def message_id(self) -> str:
         """The MessageId under which the partner sees it."""
@@ -90,11 +105,20 @@ class DeliveryAttempt(Base):
     """One try to deliver: when, how long, and what came of it."""
 
     __tablename__ = "delivery_attempt"
+    __table_args__ = (partition_by("delivery_attempt"),)
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
-    started_at: Mapped[datetime]
+    id: Mapped[int] = mapped_column(
+        BigInteger, _ATTEMPT_NUMBERS, server_default=_ATTEMPT_NUMBERS.next_value(), primary_key=True, autoincrement=True
+    )
+    delivery_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
     milliseconds: Mapped[int]
     outcome: Mapped[str]
     """ANSWERED, NOT_SENT, UNKNOWN or FAULT."""
     code: Mapped[str | None]
+
+    __mapper_args__ = {"primary_key": [id]}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+
+keep_by_month(Delivery, numbered=True)
+keep_by_month(DeliveryAttempt, numbered=True)

@@ -9,21 +9,27 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.model.append_only import keep_forever
 from gateway.model.base import Base
+from gateway.model.monthly import keep_by_month, partition_by
 
 
 class JournalEntry(Base):
-    """One received message with its XML as received; written in the transaction of what it caused."""
+    """One received message with its XML as received; written in the transaction of what it caused.
+
+    Kept by the month: `txn_no` alone names an entry, `received_at` beside it says in which month it stands.
+    """
 
     __tablename__ = "journal"
     __table_args__ = (
-        Index("ix_journal_sender_message", "sender_code", "message_id"),
+        Index("ix_journal_message", "message_id", "sender_code"),
         Index("ix_journal_requisition_no", "requisition_no"),
         Index("ix_journal_visit_no", "visit_no"),
         Index("ix_journal_received_at", "received_at"),
+        Index("ix_journal_patient_id", "patient_id"),
+        partition_by("journal"),
     )
 
     txn_no: Mapped[str] = mapped_column(primary_key=True)
-    received_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(primary_key=True)
     operation: Mapped[str]
     sender_code: Mapped[str]
     message_id: Mapped[str]
@@ -35,6 +41,10 @@ class JournalEntry(Base):
     xml: Mapped[bytes]
     result_code: Mapped[str]
     answered_at: Mapped[datetime]
+    patient_id: Mapped[str | None]
+    """As the message names the patient, or the requisition it is about."""
+
+    __mapper_args__ = {"primary_key": [txn_no]}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
 
 class MessageKey(Base):
@@ -109,3 +119,4 @@ class AuditEntry(Base):
 
 
 keep_forever(AuditEntry)
+keep_by_month(JournalEntry, numbered=False)

@@ -37,7 +37,7 @@ def acknowledge_critical_value(
     if request.ack_type is AckType.HANDLE and request.opinion is None:
         raise OpinionMissing()
     value = _find(request, unit)
-    unit.requisition_no, unit.visit_no = value.requisition_no, value.visit_no
+    unit.requisition_no, unit.visit_no, unit.patient_id = value.requisition_no, value.visit_no, value.patient_id
     digest = content_hash(unit, request)
     if _is_repetition(request, unit, value, digest):
         return _answer(unit, value, duplicate=True)

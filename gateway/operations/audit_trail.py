@@ -34,11 +34,16 @@ class Wanted:
     action: str | None = None
 
 
+def same_patient(session: Session, patient: str) -> list[str]:
+    """Every id that was merged with this one, this one among them."""
+    return list(session.scalars(_SAME_PATIENT, {"patient": patient}))
+
+
 def find(session: Session, wanted: Wanted, limit: int | None = None) -> Iterator[AuditEntry]:
     """The entries that fit everything wanted, read as they are needed."""
     query = select(AuditEntry).where(AuditEntry.at >= wanted.since, AuditEntry.at < wanted.until)
     if wanted.patient is not None:
-        same = session.scalars(_SAME_PATIENT, {"patient": wanted.patient})
+        same = same_patient(session, wanted.patient)
         query = query.where(AuditEntry.subject.in_([f"patient {one}" for one in same]))
     if wanted.actor is not None:
         query = query.where(AuditEntry.actor == wanted.actor)

@@ -24,7 +24,7 @@ from gateway.messages.wire import Wire
 from gateway.model.journal import JournalEntry, MessageKey, ParkedMessage
 from gateway.operations.arrivals import awaited, hold
 from gateway.operations.dispatch import Dispatch
-from gateway.operations.unit import PARKED, Received, Site, Unit, new_txn_no
+from gateway.operations.unit import PARKED, Received, Site, Unit, new_txn_no, patient_of
 from gateway.store import insert_rows
 
 Handler = Callable[[Any, Unit], Any]
@@ -169,6 +169,7 @@ class Reception:
             hospital_code=received.request.header.hospital_code or self._site.hospital_code,
             content_hash=content_hash,
             request_text=written,
+            patient_id=patient_of(received.request),
         )
 
     @staticmethod

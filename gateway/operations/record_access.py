@@ -109,7 +109,7 @@ def check_access(request: GetMedicalRecordRequest, unit: Unit) -> Access:
     requisition = _requisition(request, unit)
     patient_id = request.patient_id or (requisition.patient_id if requisition is not None else None)
     if patient_id is not None:
-        unit.subject = f"patient {patient_id}"
+        unit.subject, unit.patient_id = f"patient {patient_id}", patient_id
     ids = patient_ids(unit, patient_id) if patient_id is not None else frozenset()
     access = Access(
         request=request,

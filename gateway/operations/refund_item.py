@@ -64,7 +64,7 @@ def refund_item(request: RefundItemRequest, unit: Unit) -> RefundItemResponseTyp
     if request.initiator is not Initiator.PERFORM_DEPT and not by_his:
         raise RefundInvalid("只有 HIS 可以代表临床或收费处退费。", "Only HIS may refund for clinic or cashier.")
     charge = _original(request, unit)
-    unit.visit_no = charge.visit_no
+    unit.visit_no, unit.patient_id = charge.visit_no, charge.patient_id
     requisition = _lock(charge, unit)
     _check_rules(request, unit, charge, requisition, by_his=by_his)
     check_move(request, charge)

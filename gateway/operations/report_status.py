@@ -93,7 +93,7 @@ def _find(request: ReportStatusRequest, unit: Unit) -> Requisition:
     found = find_requisition(unit, request.requisition_no, ambiguous=StatusUnmapped)
     if found is None:
         raise StatusRequisitionUnknown(waits_for=requisition_arrival(unit.hospital_code, request.requisition_no))
-    unit.visit_no = found.visit_no
+    unit.visit_no, unit.patient_id = found.visit_no, found.patient_id
     if found.tombstone:
         raise StatusRequisitionFinal()
     return found

@@ -65,6 +65,13 @@ def new_txn_no(now: datetime) -> str:
     return f"G{now:%y%m%d%H%M%S}{now.microsecond // 1000:03d}{os.urandom(5).hex()}"
 
 
+def patient_of(request: Any) -> str | None:
+    """The patient a message names; None when it names none."""
+    patient = getattr(request, "patient", None)
+    found: str | None = getattr(request, "patient_id", None) or getattr(patient, "patient_id", None)
+    return found
+
+
 @dataclass(slots=True)
 class Unit:
     """What an operation works with. `now` is the gateway's clock when the message came, in hospital time."""
@@ -82,6 +89,7 @@ class Unit:
     """What the message is about, for the audit: a kind and a number, never a name."""
     requisition_no: str | None = None
     visit_no: str | None = None
+    patient_id: str | None = None
     purpose: str | None = None
     detail: str | None = None
     needs_key: bool = True
@@ -237,6 +245,7 @@ class Unit:
             "xml": self.received.xml,
             "result_code": result_code,
             "answered_at": self.now,
+            "patient_id": self.patient_id,
         }
 
     def key_row(self, answer: str | None) -> Row:

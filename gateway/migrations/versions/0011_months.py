@@ -1,0 +1,112 @@
+"""Journal, deliveries and attempts are kept by the month, and the journal knows whose message it is.
+
+What is there becomes the first part as it stands: no row is copied. Its key gets the time beside the number, and its
+times are read once to find where the part ends, so a table of a million rows takes seconds. The previous release works
+on: all columns are there, and it needs no more of a key than that the number finds the row.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from gateway.model.monthly import MONTHLY, after_creation
+
+revision = "0011"
+down_revision = "0010"
+
+NUMBERS = {"journal": "txn_no", "delivery": "id", "delivery_attempt": "id"}
+INDEXES = {
+    "journal": {
+        "ix_journal_requisition_no": "requisition_no",
+        "ix_journal_visit_no": "visit_no",
+        "ix_journal_received_at": "received_at",
+    },
+    "delivery": {
+        "ix_delivery_lock": "lock, id",
+        "ix_delivery_partner_state": "partner, state",
+        "ix_delivery_txn_no": "txn_no",
+    },
+    "delivery_attempt": {"ix_delivery_attempt_delivery_id": "delivery_id"},
+}
+END = """
+SELECT to_char(date_trunc('month', greatest(now(), max({time})) AT TIME ZONE 'UTC') + interval '1 month',
+               'YYYY-MM-DD') || ' 00:00:00+00' FROM {table}
+"""
+
+
+def upgrade() -> None:
+    op.drop_constraint("fk_delivery_attempt_delivery_id", "delivery_attempt", type_="foreignkey")
+    for table in MONTHLY:
+        _divide(table)
+    op.add_column("journal", sa.Column("patient_id", sa.Text(), nullable=True))
+    op.create_index("ix_journal_patient_id", "journal", ["patient_id"])
+    # Found by the MessageId alone too, whoever sent it.
+    op.execute("DROP INDEX ix_journal_sender_message")
+    op.create_index("ix_journal_message", "journal", ["message_id", "sender_code"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_journal_patient_id", "journal")
+    op.drop_column("journal", "patient_id")
+    op.drop_index("ix_journal_message", "journal")
+    for table in MONTHLY:
+        _join(table)
+    op.create_index("ix_journal_sender_message", "journal", ["sender_code", "message_id"])
+    op.create_foreign_key("fk_delivery_attempt_delivery_id", "delivery_attempt", "delivery", ["delivery_id"], ["id"])
+
+
+def _divide(table: str) -> None:
+    number, time, before = NUMBERS[table], MONTHLY[table], f"{table}_before"
+    next_number = _free_the_names(table, before) if number == "id" else None
+    if number != "id":
+        op.rename_table(table, before)
+    for index in INDEXES[table]:
+        op.execute(f"ALTER INDEX {index} RENAME TO {index}_before")
+    op.execute(
+        f"ALTER TABLE {before} DROP CONSTRAINT pk_{table}, "
+        f"ADD CONSTRAINT pk_{before} PRIMARY KEY ({number}, {time})"
+    )
+    op.execute(f"CREATE TABLE {table} (LIKE {before} INCLUDING DEFAULTS INCLUDING STORAGE) PARTITION BY RANGE ({time})")
+    op.execute(f"ALTER TABLE {table} ADD CONSTRAINT pk_{table} PRIMARY KEY ({number}, {time})")
+    for index, columns in INDEXES[table].items():
+        op.execute(f"CREATE INDEX {index} ON {table} ({columns})")
+    if next_number is not None:
+        op.execute(f"CREATE SEQUENCE {table}_id_seq START WITH {next_number}")
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN id SET DEFAULT nextval('{table}_id_seq')")
+    end = op.get_bind().scalar(sa.text(END.format(table=before, time=time)))
+    op.execute(f"ALTER TABLE {table} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ('{end}')")
+    for statement in after_creation(table, numbered=number == "id"):
+        op.execute(sa.text(statement.replace(":", "\\:")))
+
+
+def _free_the_names(table: str, before: str) -> int:
+    """Rename a numbered table, whose numbers go on in a sequence of their own; where they go on."""
+    op.rename_table(table, before)
+    sequence = f"{table}_id_seq"
+    next_number = op.get_bind().scalar(
+        sa.text(f"SELECT last_value + CASE WHEN is_called THEN 1 ELSE 0 END FROM {sequence}")  # noqa: S608
+    )
+    op.execute(f"ALTER TABLE {before} ALTER COLUMN id DROP IDENTITY")
+    assert next_number is not None
+    return int(next_number)
+
+
+def _join(table: str) -> None:
+    """Everything into one table again, as it was."""
+    number, divided = NUMBERS[table], f"{table}_divided"
+    op.rename_table(table, divided)
+    for index in INDEXES[table]:
+        op.execute(f"ALTER INDEX {index} RENAME TO {index}_divided")
+    op.execute(f"ALTER TABLE {divided} DROP CONSTRAINT pk_{table}")
+    op.execute(f"CREATE TABLE {table} (LIKE {divided} INCLUDING STORAGE)")
+    op.execute(f"INSERT INTO {table} SELECT * FROM {divided}")  # noqa: S608 - our own words
+    if number == "id":
+        op.execute(f"ALTER TABLE {divided} ALTER COLUMN id DROP DEFAULT")
+        next_number = op.get_bind().scalar(sa.text(f"SELECT nextval('{table}_id_seq')"))
+        op.execute(f"DROP SEQUENCE {table}_id_seq")
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (START WITH {next_number})")
+    op.drop_table(divided)
+    op.execute(f"ALTER TABLE {table} ADD CONSTRAINT pk_{table} PRIMARY KEY ({number})")
+    for index, columns in INDEXES[table].items():
+        op.execute(f"CREATE INDEX {index} ON {table} ({columns})")
