@@ -111,7 +111,7 @@ def as_before(connection, txn_no: str, at: datetime) -> tuple[int, int]:
 def old(empty_url: str):
     """The tables of the release before, with rows of two months, the last of them ahead of its time."""
     migrate.upgrade(empty_url)
-    migrate.downgrade(empty_url, "0010")
+    migrate.downgrade(empty_url, "0011")
     engine = create_engine(empty_url)
     with engine.begin() as connection:
         for number, at in enumerate((datetime(2020, 5, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=70))):
@@ -164,7 +164,7 @@ def test_going_back_brings_every_row_into_one_table(old: Engine, empty_url: str)
     engine.dispose()
     with old.begin() as connection:
         as_before(connection, "G9", datetime.now(UTC) + timedelta(days=400))
-    migrate.downgrade(empty_url, "0010")
+    migrate.downgrade(empty_url, "0011")
     assert places(old, "journal") == {"journal": 3}
     with old.begin() as connection:
         assert as_before(connection, "G10", datetime.now(UTC)) == (5001, 4)

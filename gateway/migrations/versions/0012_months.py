@@ -12,8 +12,8 @@ from alembic import op
 
 from gateway.model.monthly import MONTHLY, after_creation
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 NUMBERS = {"journal": "txn_no", "delivery": "id", "delivery_attempt": "id"}
 INDEXES = {
