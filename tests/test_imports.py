@@ -65,13 +65,13 @@ CONFINED = {
     "procrastinate": {"delivery"},
     "prometheus_client": {"monitoring"},
     "pydantic_settings": {"config"},
-    "requests": {"partners", "demo"},
+    "requests": {"demo"},
     "spyne": {"soap"},
     "structlog": {"logs"},
     "typer": {"cli"},
     "waitress": {"simulators"},
     "xmlschema": {"cli"},
-    "zeep": {"partners", "demo"},
+    "zeep": {"demo"},
 }
 """Library -> the only parts that may import it, so that it can be replaced."""
 

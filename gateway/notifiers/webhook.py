@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import time
+from http.client import HTTPException
 
 from gateway.critical_rules import WebhookNotifier
 from gateway.notifiers.notice import Notice, NotTaken
@@ -32,8 +33,8 @@ class Webhook:
         seconds = self._settings.timeout_seconds
         try:
             with exchange(seconds, seconds):
-                reply = post(str(self._settings.url), body, headers, None)
-        except (OSError, UnusableReply, ValueError) as problem:
+                reply = post(str(self._settings.url), body, headers)
+        except (OSError, HTTPException, UnusableReply, ValueError) as problem:
             raise NotTaken(type(problem).__name__) from None
         if not 200 <= reply.status < 300:
             raise NotTaken(f"HTTP-{reply.status}")

@@ -1,33 +1,31 @@
-"""The SOAP client of one partner: zeep writes the envelope by our own WSDL, this module sends it and reads the reply.
+"""The SOAP client of one partner: writes our envelope around a checked message, sends it and reads the reply.
 
 Nothing a partner sends or a message holds gets into a log or an exception; what went wrong is told by a code.
 """
 
 from __future__ import annotations
 
-import logging
+from base64 import b64encode
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from threading import Lock
+from http.client import HTTPResponse, IncompleteRead
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from xml.sax.saxutils import escape
 
-import requests
-import zeep
 from lxml import etree
-from requests.auth import HTTPBasicAuth
-from zeep.exceptions import ExternalReferenceForbidden
-from zeep.proxy import ServiceProxy
-from zeep.transports import Transport
 
 from gateway.config import Partner
+from gateway.contract import NAMESPACE, Contract
+from gateway.errors import InvalidMessage
+from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Outcome
-from gateway.partners.connection import DeadlineAdapter, current_exchange
+from gateway.partners.connection import connection_to
 from gateway.partners.failures import UnusableReply
+from gateway.soap.envelope import SoapVersion
 
 LARGEST_REPLY = 20 * 1024 * 1024
 _PIECE = 64 * 1024
-_WSDL = {"1.1": "gateway.wsdl", "1.2": "gateway-soap12.wsdl"}
+_ALWAYS = {"User-Agent": "hospital-gateway", "Accept": "*/*", "Connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,101 +37,73 @@ class Reply:
     body: bytes
 
 
-def post(address: str, body: bytes, headers: dict[str, str], auth: HTTPBasicAuth | None) -> Reply:
+def post(address: str, body: bytes, headers: dict[str, str], login: tuple[str, str] | None = None) -> Reply:
     """Send one body over a connection of its own: no redirects, no proxies, no cookies, no waiting for ever.
 
     A connection kept open would be cheaper, but when a partner closes it just as the next message leaves, nobody knows
     whether that message was read.
     """
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("http://", DeadlineAdapter())
-        session.mount("https://", DeadlineAdapter())
-        session.headers.update({"User-Agent": "hospital-gateway", "Connection": "close"})
-        response = session.post(
-            address,
-            data=body,
-            headers=headers,
-            auth=auth,
-            timeout=current_exchange().remaining(),
-            allow_redirects=False,
-            stream=True,
-        )
-        with response:
+    url = urlsplit(address)
+    headers = _ALWAYS | headers
+    if login is not None:
+        headers["Authorization"] = "Basic " + b64encode(":".join(login).encode()).decode()
+    connection = connection_to(url)
+    try:
+        connection.request("POST", urlunsplit(("", "", url.path or "/", url.query, "")), body, headers)
+        with connection.getresponse() as response:
             content = _read(response)
-    return Reply(response.status_code, response.headers.get("Content-Type", ""), content)
+            return Reply(response.status, response.getheader("Content-Type", ""), content)
+    finally:
+        connection.close()
 
 
-class DeadlineTransport(Transport):
-    """Sends zeep's envelopes within the current exchange."""
-
-    def __init__(self, username: str | None, password: str | None) -> None:
-        super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]
-        self._auth = HTTPBasicAuth(username, password or "") if username else None
-
-    def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> Reply:
-        body = etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-        return post(address, body, headers, self._auth)
-
-    def _load_remote_data(self, url: str) -> bytes:
-        raise ExternalReferenceForbidden(url)  # type: ignore[no-untyped-call]
-
-
-def _read(response: requests.Response) -> bytes:
-    """The body, in pieces, so that one without end is given up."""
+def _read(response: HTTPResponse) -> bytes:
+    """The body, in pieces, so that one without end is given up. Raises IncompleteRead for one that is cut short."""
     pieces, size = [], 0
-    for piece in response.iter_content(_PIECE):
+    while piece := response.read(_PIECE):
         size += len(piece)
         if size > LARGEST_REPLY:
             raise UnusableReply("TOO-LARGE", Outcome.UNKNOWN)
         pieces.append(piece)
+    if response.length:
+        raise IncompleteRead(b"", response.length)
     return b"".join(pieces)
 
 
 class PartnerClient:
     """Calls the operations of our contract at one partner's address; any number of threads may use it at once."""
 
-    def __init__(self, partner: Partner, contract_folder: Path) -> None:
-        self._partner = partner
-        self._folder = contract_folder
-        self._service: ServiceProxy | None = None
-        self._building = Lock()
+    def __init__(self, partner: Partner, contract: Contract, wire: Wire) -> None:
+        self._schema = contract.schema
+        self._wire = wire
+        self._address = str(partner.url)
+        self._version = SoapVersion.V12 if partner.soap_version == "1.2" else SoapVersion.V11
+        password = partner.password.get_secret_value() if partner.password else ""
+        self._login = (partner.username, password) if partner.username else None
+        self._header = _auth_header(partner.username, password) if partner.username else ""
 
-    def post(self, operation: str, request: dict[str, Any]) -> Reply:
+    def post(self, operation: str, request: Any) -> Reply:
         """Send one request within the current exchange. Raises what FAILURES lists."""
-        headers = {"_soapheaders": {"AuthHeader": self._auth_header()}} if self._partner.username else {}
-        reply: Reply = self._built()[operation](Request=request, **headers)
-        return reply
+        wrapper = self._wire.document(operation, request)
+        if not self._schema.validate(etree.fromstring(wrapper, _parser())):
+            raise InvalidMessage()
+        envelope = (
+            f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="{self._version.namespace}">'
+            f"{self._header}<soap:Body>{wrapper}</soap:Body></soap:Envelope>"
+        )
+        return post(self._address, envelope.encode(), self._headers(operation), self._login)
 
-    def _auth_header(self) -> dict[str, str | None]:
-        return {"Username": self._partner.username, "Password": self._password()}
-
-    def _password(self) -> str:
-        return self._partner.password.get_secret_value() if self._partner.password else ""
-
-    def _built(self) -> ServiceProxy:
-        """Reading the WSDL takes 50 ms: done with the first message, not at the start of every process."""
-        with self._building:
-            if self._service is None:
-                client: Any = zeep.Client(  # type: ignore[no-untyped-call]
-                    _document(self._folder, self._partner.soap_version),
-                    transport=DeadlineTransport(self._partner.username, self._password()),
-                    settings=_settings(),
-                )
-                binding = next(iter(client.wsdl.bindings))
-                self._service = client.create_service(binding, str(self._partner.url))
-            return self._service
+    def _headers(self, operation: str) -> dict[str, str]:
+        action = f'"{NAMESPACE}/{operation}"'
+        if self._version is SoapVersion.V11:
+            return {"Content-Type": self._version.content_type, "SOAPAction": action}
+        return {"Content-Type": f"{self._version.content_type}; action={action}"}
 
 
-def _settings() -> zeep.Settings:
-    return zeep.Settings(
-        strict=True, raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, force_https=False
-    )
+def _auth_header(username: str, password: str) -> str:
+    known = f"<Username>{escape(username)}</Username><Password>{escape(password)}</Password>"
+    return f'<soap:Header><AuthHeader xmlns="{NAMESPACE}">{known}</AuthHeader></soap:Header>'
 
 
-@cache
-def _document(folder: Path, soap_version: str) -> zeep.wsdl.Document:
-    """Our WSDL as zeep reads it, shared by all partners of a SOAP version. zeep's own log would show envelopes."""
-    logging.getLogger("zeep").setLevel(logging.WARNING)
-    transport: Any = DeadlineTransport(None, None)
-    return zeep.wsdl.Document(str(folder / "wsdl" / _WSDL[soap_version]), transport, settings=_settings())
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)

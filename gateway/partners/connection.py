@@ -17,13 +17,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPS_PORT, HTTPConnection
 from threading import Lock
 from typing import Any
-
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib.parse import SplitResult
 
 _LOOK_UPS = 16
 
@@ -60,10 +57,6 @@ def exchange(seconds: float, connect_seconds: float) -> Iterator[Exchange]:
         yield current
     finally:
         _exchange.reset(token)
-
-
-def current_exchange() -> Exchange:
-    return _exchange.get()
 
 
 class _Socket(socket.socket):
@@ -126,15 +119,15 @@ def _addresses(host: str, port: int, seconds: float) -> list[Any]:
     return socket.getaddrinfo(host.strip("[]"), port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
 
 
-def _open(connection: HTTPConnection) -> socket.socket:
+def _open(host: str, port: int) -> socket.socket:
     """A connected socket; every address of the host is tried within the one connect time-out."""
-    current, host = _exchange.get(), connection.host
+    current = _exchange.get()
     until = time.monotonic() + min(current.connect_seconds, current.remaining())
     current.stage = "DNS"
     try:
-        addresses = _addresses(host, connection.port or 80, until - time.monotonic())
-    except (socket.gaierror, UnicodeError):
-        raise NameResolutionError(host, connection, socket.gaierror("not found")) from None
+        addresses = _addresses(host, port, until - time.monotonic())
+    except UnicodeError:
+        raise socket.gaierror("no name of a host") from None
     current.stage = "CONNECT"
     for family, kind, protocol, _, address in addresses:
         opened = _Socket(family, kind, protocol)
@@ -144,31 +137,30 @@ def _open(connection: HTTPConnection) -> socket.socket:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except TimeoutError:
             opened.close()
-            raise ConnectTimeoutError(connection, "The partner does not accept the connection in time.") from None
+            raise
         except OSError:
             opened.close()
         else:
-            current.stage = "TLS" if isinstance(connection, HTTPSConnection) else "CONNECT"
             return opened
-    raise NewConnectionError(connection, "The partner refuses the connection.")
+    raise ConnectionRefusedError("No address of the partner accepts a connection.")
 
 
 class _Connection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _open(self)
+    def connect(self) -> None:
+        self.sock = _open(self.host, self.port)
 
 
-class _TlsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _open(self)
+class _TlsConnection(HTTPConnection):
+    default_port = HTTPS_PORT
 
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+    def connect(self) -> None:
+        opened = _open(self.host, self.port)
+        _exchange.get().stage = "TLS"
+        try:
+            self.sock = _tls_context().wrap_socket(opened, server_hostname=self.host)
+        except BaseException:
+            opened.close()
+            raise
 
 
 @cache
@@ -179,12 +171,7 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-class DeadlineAdapter(HTTPAdapter):
-    """Makes requests use the sockets above, and the certificates above instead of those of a Python package."""
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing to add: the context above requires a trusted certificate with the partner's name."""
-
-    def init_poolmanager(self, *args: Any, **keywords: Any) -> None:
-        super().init_poolmanager(*args, **keywords, ssl_context=_tls_context())
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+def connection_to(url: SplitResult) -> HTTPConnection:
+    """A connection to an address, within the current exchange; made when the first request is sent."""
+    kind = _TlsConnection if url.scheme == "https" else _Connection
+    return kind(url.hostname or "", url.port or kind.default_port)

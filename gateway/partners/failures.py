@@ -6,10 +6,10 @@ have carried it out (docs/specification/delivery.md, "After an attempt").
 
 from __future__ import annotations
 
+import http.client as http
+import socket
+import ssl
 from dataclasses import dataclass
-
-import requests.exceptions as http
-import zeep.exceptions as soap
 
 from gateway.errors import InvalidMessage
 from gateway.operations.dispatch import Outcome, PartnerAnswer
@@ -34,63 +34,45 @@ class Failure:
 
 
 _CUT_OFF = Failure(Outcome.UNKNOWN, "CUT-OFF")
-_UNREADABLE = Failure(Outcome.UNKNOWN, "UNREADABLE")
 _WRONG_ADDRESS = Failure(Outcome.NOT_SENT, "ADDRESS")
-_WRONG_WSDL = Failure(Outcome.NOT_SENT, "WSDL")
 _WRONG_MESSAGE = Failure(Outcome.FAULT, "MESSAGE")
 _UNEXPECTED = Failure(Outcome.UNKNOWN, "INTERNAL")
 
 FAILURES: dict[type[BaseException], Failure] = {
     # Connecting, sending and reading
-    http.ConnectionError: _CUT_OFF,
-    http.ConnectTimeout: _CUT_OFF,
-    http.SSLError: _CUT_OFF,
-    http.ProxyError: _CUT_OFF,
-    http.ChunkedEncodingError: _CUT_OFF,
-    http.ReadTimeout: Failure(Outcome.UNKNOWN, "TIMEOUT"),
-    http.Timeout: Failure(Outcome.UNKNOWN, "TIMEOUT"),
     TimeoutError: Failure(Outcome.UNKNOWN, "TIMEOUT"),
     OSError: _CUT_OFF,
-    http.ContentDecodingError: _UNREADABLE,
-    http.HTTPError: _UNREADABLE,
-    http.JSONDecodeError: _UNREADABLE,
-    http.InvalidJSONError: _UNREADABLE,
-    http.StreamConsumedError: _UNREADABLE,
-    http.RetryError: _CUT_OFF,
-    http.TooManyRedirects: _UNREADABLE,
-    http.UnrewindableBodyError: _CUT_OFF,
-    http.RequestException: _CUT_OFF,
+    socket.gaierror: _CUT_OFF,
+    socket.herror: _CUT_OFF,
+    ssl.SSLError: _CUT_OFF,
+    ssl.SSLZeroReturnError: _CUT_OFF,
+    ssl.SSLWantReadError: _CUT_OFF,
+    ssl.SSLWantWriteError: _CUT_OFF,
+    ssl.SSLSyscallError: _CUT_OFF,
+    ssl.SSLEOFError: _CUT_OFF,
+    ssl.SSLCertVerificationError: _CUT_OFF,
+    # What comes is no HTTP, or not all of it
+    http.HTTPException: _CUT_OFF,
+    http.RemoteDisconnected: _CUT_OFF,
+    http.IncompleteRead: _CUT_OFF,
+    http.BadStatusLine: _CUT_OFF,
+    http.LineTooLong: _CUT_OFF,
+    http.UnknownProtocol: _CUT_OFF,
+    http.UnknownTransferEncoding: _CUT_OFF,
+    http.UnimplementedFileMode: _CUT_OFF,
+    http.NotConnected: _CUT_OFF,
+    http.ImproperConnectionState: _CUT_OFF,
+    http.CannotSendRequest: _CUT_OFF,
+    http.CannotSendHeader: _CUT_OFF,
+    http.ResponseNotReady: _CUT_OFF,
     # An address in partner.toml with which no request can be made
-    http.URLRequired: _WRONG_ADDRESS,
-    http.MissingSchema: _WRONG_ADDRESS,
-    http.InvalidSchema: _WRONG_ADDRESS,
     http.InvalidURL: _WRONG_ADDRESS,
-    http.InvalidProxyURL: _WRONG_ADDRESS,
-    http.InvalidHeader: _WRONG_ADDRESS,
-    # Our own installation: the files of the contract cannot be used
-    soap.WsdlSyntaxError: _WRONG_WSDL,
-    soap.XMLParseError: _WRONG_WSDL,
-    soap.XMLSyntaxError: _WRONG_WSDL,
-    soap.DTDForbidden: _WRONG_WSDL,
-    soap.EntitiesForbidden: _WRONG_WSDL,
-    soap.ExternalReferenceForbidden: _WRONG_WSDL,
-    soap.NamespaceError: _WRONG_WSDL,
-    soap.IncompleteMessage: _WRONG_WSDL,
-    soap.IncompleteOperation: _WRONG_WSDL,
     # Our own message: it does not fit the partner's contract, so no repetition can help
-    soap.ValidationError: _WRONG_MESSAGE,
-    soap.LookupError: _WRONG_MESSAGE,
-    soap.UnexpectedElementError: _WRONG_MESSAGE,
     TypeError: _WRONG_MESSAGE,
     ValueError: _WRONG_MESSAGE,
     AttributeError: _WRONG_MESSAGE,
     LookupError: _WRONG_MESSAGE,
     InvalidMessage: _WRONG_MESSAGE,
-    # zeep reads no answers here, so these would be a surprise
-    soap.Fault: _UNEXPECTED,
-    soap.TransportError: _UNEXPECTED,
-    soap.SignatureVerificationFailed: _UNEXPECTED,
-    soap.Error: _UNEXPECTED,
     Exception: _UNEXPECTED,
 }
 

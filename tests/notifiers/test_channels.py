@@ -56,7 +56,7 @@ def test_it_is_signed_with_the_secret_and_the_time(web: WebReceiver) -> None:
 
 @pytest.mark.parametrize(
     ("how", "code"),
-    [("500", "HTTP-500"), ("404", "HTTP-404"), ("302", "HTTP-302"), ("close", "ConnectionError")],
+    [("500", "HTTP-500"), ("404", "HTTP-404"), ("302", "HTTP-302"), ("close", "RemoteDisconnected")],
 )
 def test_any_other_answer_means_that_it_was_not_taken(web: WebReceiver, how: str, code: str) -> None:
     web.script.append(how)

@@ -1,6 +1,8 @@
 """What the gateway makes of a partner that does not answer as it should."""
 
 import dataclasses
+import http.client
+import io
 import logging
 import socket
 import ssl
@@ -8,10 +10,9 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
-import requests.exceptions
-import zeep.exceptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -248,15 +249,55 @@ def test_a_message_that_does_not_fit_the_contract_is_not_sent(partner, call):
     assert partner.received == []
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://his.example/soap", "his.example"),
+        ("http://[::1]:8080/soap", "[::1]:8080"),
+        ("https://[::1]/soap?x=1", "[::1]"),
+        ("http://10.0.0.7:81", "10.0.0.7:81"),
+    ],
+)
+def test_every_form_of_address_reaches_its_host_and_port(url, host, monkeypatch):
+    asked, sent = [], []
+    monkeypatch.setattr(connection, "_open", lambda *place: asked.append(place) or Recording(sent))
+    monkeypatch.setattr(connection, "_tls_context", lambda: Recording(sent))
+    charge(partners_at(url))
+    parts = urlsplit(url)
+    assert asked == [(parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme])]
+    first, _, rest = sent[0].decode().partition("\r\n")
+    assert first == f"POST {url.partition(parts.netloc)[2] or '/'} HTTP/1.1"
+    assert f"Host: {host}\r\n" in rest
+
+
+class Recording:
+    """A connection that keeps what is sent and answers nothing."""
+
+    def __init__(self, sent: list[bytes]) -> None:
+        self._sent = sent
+
+    def wrap_socket(self, opened, **settings):
+        return opened
+
+    def sendall(self, data: bytes) -> None:
+        self._sent.append(data)
+
+    def makefile(self, *mode):
+        return io.BytesIO()
+
+    def close(self) -> None:
+        pass
+
+
 # --- No kind of failure is forgotten ----------------------------------------------------------------------------------
 
 
 def kinds_in(module) -> list[type[BaseException]]:
     found = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    return [kind for kind in found if kind.__module__ == module.__name__ and not issubclass(kind, Warning)]
+    return [kind for kind in found if kind.__module__ == module.__name__ and not kind.__name__.startswith("_")]
 
 
-@pytest.mark.parametrize("kind", kinds_in(zeep.exceptions) + kinds_in(requests.exceptions))
+@pytest.mark.parametrize("kind", kinds_in(http.client) + kinds_in(ssl) + kinds_in(socket))
 def test_every_exception_of_the_libraries_is_in_the_table(kind):
     assert kind in FAILURES
 

@@ -17,8 +17,6 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from requests.auth import HTTPBasicAuth
-
 from gateway.config import InsurancePlatform, Partner
 from gateway.contract import Contract
 from gateway.messages.charge import ChargeItemRequest, ChargeItemResponseType
@@ -274,8 +272,8 @@ class Insurance:
         headers |= SIGNATURES[self._platform.signature](body, self._platform, now)
         partner = self._partner
         password = partner.password.get_secret_value() if partner.password else ""
-        auth = HTTPBasicAuth(partner.username, password) if partner.username else None
-        return self._answer(number, post(str(partner.url), body, headers, auth))
+        login = (partner.username, password) if partner.username else None
+        return self._answer(number, post(str(partner.url), body, headers, login))
 
     def _answer(self, number: str, reply: Reply) -> Answered:
         content = _content(reply)
