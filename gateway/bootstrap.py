@@ -24,6 +24,7 @@ from gateway.config import Settings
 from gateway.contract import Contract
 from gateway.database.errors import DatabaseError
 from gateway.delivery.dispatch import QueueDispatch
+from gateway.delivery.holds import Holds
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.sending import Sender
 from gateway.delivery.worker import run_worker
@@ -95,8 +96,11 @@ def make_core(settings: Settings, *, pool_size: int = 20) -> Core:
     sessions = make_sessions(engine)
     contract = Contract()
     wire = Wire(contract, zone)
-    partners = Partners(settings.partners, contract, wire, clock)
-    sender = Sender(sessions, wire, partners, HOOKS, Jobs(), clock, sync_seconds=settings.limits.sync_seconds)
+    holds = Holds(clock)
+    partners = Partners(settings.partners, contract, wire, clock, is_stopped=holds.is_stopped)
+    sender = Sender(
+        sessions, wire, partners, HOOKS, Jobs(), clock, sync_seconds=settings.limits.sync_seconds, holds=holds
+    )
     dispatch = QueueDispatch(settings, sender)
     return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock)
 

@@ -213,6 +213,14 @@ class RequisitionLocked(RequestRefused):
     code = "REQ-423"
 
 
+class RequisitionNotAsked(RequestRefused):
+    """现在不能询问执行科室系统，申请单未变更；请稍后重试，或联系执行科室。
+    | The department's system cannot be asked now, the requisition is unchanged: repeat later, or contact the department."""
+
+    code = "REQ-503"
+    retryable = True
+
+
 class RequisitionPatientInvalid(RequestRefused):
     """患者主索引已合并或无效。 | The patient was merged or is invalid."""
 

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "security": {"model"},
     "operations": {"config", "contract", "critical_rules", "identity", "masking", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
-    "partners": {"config", "contract", "messages", "operations", "soap"},
+    "partners": {"config", "contract", "messages", "model", "operations", "soap"},
     "notifiers": {"critical_rules", "model", "partners"},
     "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners", "store"},
     "reconciliation": {"config", "messages", "model", "operations", "partners"},

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import typer
 from lxml import etree
 
+from gateway.cli import downtime
 from gateway.cli.terminal import HERE, Failure, Folder, one_line, plain_table, say, show
 from gateway.config import Partner, Settings, load_settings
 from gateway.contract import WSDL
@@ -23,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="The systems messages are forwarded to.")
     group.command("list")(list_partners)
     group.command("ping")(ping)
+    downtime.add_to(group)
     app.add_typer(group, name="partner")
 
 

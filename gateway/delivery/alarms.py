@@ -28,6 +28,22 @@ def raise_alarms(session: Session, row: Delivery, outcome: Outcome, now: datetim
             _alert(session, "MONEY_UNKNOWN", row, now)
 
 
+def alert_stopped(session: Session, operation: str, partner: str, subject: str, txn_no: str, now: datetime) -> None:
+    """A critical value cannot leave because sending is stopped: somebody has to telephone. Once for each."""
+    text = f"{operation} to {partner}, {subject}: sending is stopped, telephone"
+    known = select(Alert.id).where(
+        Alert.kind == "CRITICAL_STOPPED", Alert.subject == text, Alert.settled_at.is_(None), Alert.txn_no == txn_no
+    )
+    if session.scalars(known.limit(1)).first() is None:
+        session.add(Alert(raised_at=now, kind="CRITICAL_STOPPED", subject=text, txn_no=txn_no))
+
+
+def alert_not_back(session: Session, partner: str, now: datetime) -> None:
+    """The time set for a partner's downtime is over, and it does not answer."""
+    subject = f"partner {partner}: the time set for its downtime is over and it does not answer"
+    session.add(Alert(raised_at=now, kind="PARTNER_NOT_BACK", subject=subject, txn_no=None))
+
+
 def _alert(session: Session, kind: str, row: Delivery, now: datetime) -> None:
     session.add(Alert(raised_at=now, kind=kind, subject=_subject(row), txn_no=row.txn_no))
 

@@ -11,13 +11,15 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateway.config import Partner, Settings
+from gateway.delivery.alarms import alert_stopped
 from gateway.delivery.enqueue import enqueue
 from gateway.delivery.gate import Gate
 from gateway.delivery.locks import Lock, earlier
 from gateway.delivery.routing import partners_of
 from gateway.delivery.sending import GRACE_SECONDS, Sender, Work, while_database_is_away
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
-from gateway.operations.dispatch import Forward, Outcome, PartnerAnswer
+from gateway.model.partner_hold import HoldMode
+from gateway.operations.dispatch import Forward, Held, Outcome, PartnerAnswer
 from gateway.terms import RequisitionType
 
 IN_ORDER = text("SELECT pg_advisory_xact_lock(hashtextextended(lock, 0)) FROM unnest(CAST(:locks AS text[])) lock")
@@ -35,6 +37,7 @@ class QueueDispatch:
         self._routes = settings.routes
         self._partners = {partner.name: partner for partner in settings.partners}
         self._gates = {name: Gate() for name in self._partners}
+        self._zone = settings.zone
         self._sender = sender
         sender.dispatch = self
         self._jobs = sender.jobs
@@ -72,12 +75,29 @@ class QueueDispatch:
         found = self._partners.get(partner)
         return found is not None and found.insurance is not None and found.insurance.settles
 
+    def held(self, session: Session, partner: str, *, urgent: bool) -> Held | None:
+        holds = self._sender.holds
+        holds.refresh(session)
+        hold = holds.of(partner, Lane.CRITICAL if urgent else Lane.NORMAL)
+        if hold is None:
+            return None
+        until = f"{hold.until.astimezone(self._zone):%Y-%m-%d %H:%M}" if hold.until is not None else ""
+        return Held(partner, HoldMode(hold.mode), until)
+
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
         enqueue(session, [self._values(forward) for forward in forwards])
+        for forward in forwards:
+            if forward.urgent and self.held(session, forward.partner, urgent=True):
+                self._alert_stopped(session, forward)
 
     def ask(self, session: Session, forward: Forward, seconds: float, *, keep: bool) -> PartnerAnswer:
+        held = self.held(session, forward.partner, urgent=forward.urgent)
+        if held is not None:
+            if forward.urgent:
+                self._alert_stopped(session, forward)
+            return self._ask(session, forward, seconds, keep, held.mode)
         if forward.urgent or forward.partner not in self._gates:
             return self._ask(session, forward, seconds, keep, "")
         gate, answer = self._gates[forward.partner], None
@@ -114,6 +134,10 @@ class QueueDispatch:
         sent = work
         answer = self._sender.call(sent, max(deadline - time.monotonic(), 0.01))
         return while_database_is_away(lambda: self._sender.conclude(sent, answer, job_at=job_at), STORING_WAITS)[1]
+
+    def _alert_stopped(self, session: Session, forward: Forward) -> None:
+        subject, now = forward.key or forward.origin.message_id, self._sender.now()
+        alert_stopped(session, forward.operation, forward.partner, subject, forward.origin.txn_no, now)
 
     def kept(self, type_name: str, text: str) -> Any:
         return self._sender.wire.read_text(type_name, text)

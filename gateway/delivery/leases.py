@@ -18,6 +18,7 @@ import psycopg
 
 LIVE = 0x48475750
 OWNER = 0x48475751
+PAUSED = 0x48475752
 """The classes of our advisory locks, chosen to be nobody else's."""
 KEEPALIVES: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _LIVE_WORKERS = """
@@ -47,6 +48,7 @@ class Leases:
     def __init__(self, connection: psycopg.AsyncConnection[tuple[int]], number: int) -> None:
         self._connection = connection
         self.number = number
+        self._paused: set[str] = set()
 
     @classmethod
     async def open(cls, url: str) -> Leases:
@@ -66,16 +68,26 @@ class Leases:
 
     async def take(self, partner: str) -> bool:
         """Become the owner of a partner; False while another process is."""
-        cursor = await self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (OWNER, _number_of(partner)))
+        cursor = await self._connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (OWNER, number_of(partner)))
         row = await cursor.fetchone()
         return row is not None and bool(row[0])
 
+    async def tell_paused(self, partner: str, paused: bool) -> None:
+        """Let everybody see whether the owner leaves the partner alone; said again it changes nothing."""
+        if paused is (partner in self._paused):
+            return
+        function = "pg_advisory_lock" if paused else "pg_advisory_unlock"
+        await self._connection.execute(f"SELECT {function}(%s, %s)", (PAUSED, number_of(partner)))
+        self._paused ^= {partner}
+
     async def release(self, partner: str) -> None:
-        await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (OWNER, _number_of(partner)))
+        await self.tell_paused(partner, False)
+        await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (OWNER, number_of(partner)))
 
     async def close(self) -> None:
         await self._connection.close()
 
 
-def _number_of(partner: str) -> int:
+def number_of(partner: str) -> int:
+    """The number of a partner's locks."""
     return zlib.crc32(partner.encode()) & 0x7FFFFFFF

@@ -2,7 +2,7 @@
 
 Two lanes, each a Procrastinate worker with as many slots as partner.toml says. The critical lane is never stopped: its
 messages come back every half minute at the latest, and by them the partner is probed. The normal lane stops while the
-breaker is open, so a partner that is down costs no attempts.
+breaker is open, so a partner that is down costs no attempts. An operator's order stops both, or the normal one alone.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from procrastinate.job_context import JobResult
 from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
+from sqlalchemy.orm import Session
 
 from gateway.config import Partner
 from gateway.delivery.breaker import Breaker, is_alive
+from gateway.delivery.holds import GOOD_SECONDS, close_over
 from gateway.delivery.jobs import TASK, dead_queue_of, queue_of
 from gateway.delivery.policy import Step, Verdict
 from gateway.delivery.recovery import adopt, hurry, lift
@@ -130,9 +132,16 @@ class Owner:
         self._limiter = AsyncLimiter(max(rate, 1), max(1, 1 / rate))
         self._lanes: dict[str, _Lane] = {}
         self._stopping = asyncio.Event()
-        self._unreached = False
-        """True after a message could not be sent, until the partner answers again."""
+        self._unreached = True
+        """True after a message could not be sent, until the partner answers again. At first nobody knows: the process
+        that served it before may have left messages waiting for hours."""
         self._hurrying: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def leaves_it_alone(self) -> bool:
+        """Whether the partner does not answer and is only tried with one message now and then."""
+        return not self._breaker.is_closed
 
     async def run(self) -> None:
         """Serve until `stop`, then finish what is being sent."""
@@ -172,7 +181,7 @@ class Owner:
         finally:
             rate.cancel()
             stop.cancel()
-        if self._breaker.is_open or self._stopping.is_set():
+        if self._breaker.is_open or self._stopping.is_set() or self._is_held(Lane.NORMAL):
             raise NotFinished(RetryDecision(retry_at=utcnow()))  # back to its place; the lane fetches nothing now
 
     def _pass_on(self, verdict: Verdict) -> None:
@@ -190,21 +199,59 @@ class Owner:
                 self._lanes[Lane.NORMAL].stop()  # type: ignore[no-untyped-call]
         elif self._breaker.is_closed and not was_closed:
             _log.warning("Partner %s answers again.", self._partner.name)
+        self._look_whether_it_is_back(answer)
         if not is_alive(answer):
             self._unreached = self._unreached or answer.outcome is Outcome.NOT_SENT
         elif self._unreached:
             self._unreached = False
             self._hurrying = asyncio.get_running_loop().create_task(self._hurry())
 
+    # --- what an operator keeps from it -------------------------------------------------------------------------------
+
+    def look_at_orders(self) -> None:
+        """Stop fetching what is held; what is being sent is finished. To be called whenever the orders may be new."""
+        for lane, worker in self._lanes.items():
+            if self._is_held(lane):
+                worker.stop()  # type: ignore[no-untyped-call]
+
+    def _is_held(self, lane: str) -> bool:
+        return self._sender.holds.of(self._partner.name, lane) is not None
+
+    def _look_whether_it_is_back(self, answer: PartnerAnswer) -> None:
+        """After the time that was set for a downtime the partner ought to answer; somebody is told if it does not."""
+        back = is_alive(answer)
+        if self._closing is not None or not self._sender.holds.is_over(self._partner.name):
+            return
+        if back or (self._breaker.is_open and not self._is_held(Lane.NORMAL)):
+            self._closing = asyncio.get_running_loop().create_task(self._close_over(back))
+
+    async def _close_over(self, back: bool) -> None:
+        def close(session: Session) -> int:
+            close_over(session, self._partner.name, self._sender.now(), is_back=back)
+            return 0
+
+        try:
+            await self._in_transaction(close)
+            await self._sleep(2 * GOOD_SECONDS)  # until every process knows
+        except DATABASE_AWAY:
+            pass  # the next answer says it again
+        finally:
+            self._closing = None
+
     # --- the lanes --------------------------------------------------------------------------------------------------
 
     async def _serve_critical(self) -> None:
         while not self._stopping.is_set():
-            await self._fetch(Lane.CRITICAL, self._partner.critical_concurrency)
+            if self._is_held(Lane.CRITICAL):
+                await self._sleep(self._timing.lease)
+            else:
+                await self._fetch(Lane.CRITICAL, self._partner.critical_concurrency)
 
     async def _serve_normal(self) -> None:
         while not self._stopping.is_set():
-            if self._breaker.is_closed:
+            if self._is_held(Lane.NORMAL):
+                await self._sleep(self._timing.lease)
+            elif self._breaker.is_closed:
                 await self._fetch(Lane.NORMAL, self._partner.concurrency)
             elif self._breaker.is_open:
                 await self._pause()

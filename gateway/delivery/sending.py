@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, defer, sessionmaker
 
 from gateway.contract import NAMESPACE
 from gateway.delivery.alarms import raise_alarms
+from gateway.delivery.holds import HELD_SECONDS, Holds
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.locks import Lock, is_money
 from gateway.delivery.policy import Case, Step, Verdict, decide
@@ -91,16 +92,23 @@ class Sender:
         now: Callable[[], datetime],
         *,
         sync_seconds: float = 8,
+        holds: Holds | None = None,
     ) -> None:
         self.sessions = sessions
         self.wire = wire
         self.partners = partners
         self.jobs = jobs
         self.now = now
+        self.holds = holds or Holds(now)
         self._hooks = hooks
         self.dispatch: Dispatch | None = None
         """What the hooks send by; set by the QueueDispatch that works with this sender."""
         self._sync_seconds = sync_seconds
+
+    def look_at_holds(self) -> None:
+        """Learn what operators have ordered meanwhile."""
+        with self.sessions.begin() as session:
+            self.holds.refresh(session)
 
     # --- from the queue ---------------------------------------------------------------------------------------------
 
@@ -134,8 +142,10 @@ class Sender:
 
     def _begin(self, delivery_id: int, keep: bool) -> Work | Verdict:
         """Mark a delivery as being sent, or say what is to be done instead."""
+        if self.holds.may_be_old:
+            self.look_at_holds()
         with self.sessions() as session:
-            taken = take(session, delivery_id, self.now())
+            taken = take(session, delivery_id, self.now(), self.holds.queues())
         if taken is None:
             return self._begin_unusual(delivery_id, keep)
         try:
@@ -155,6 +165,8 @@ class Sender:
             if state is DeliveryState.DEAD:
                 holds_nobody = is_money(row.operation) or row.released_at is not None
                 return Verdict(state, Step.DONE if holds_nobody else Step.PARKED)
+            if self._is_held(session, row):
+                return Verdict(state, Step.AGAIN, HELD_SECONDS)
             wait = self._seconds_too_early(row)
             if wait > 0:
                 return Verdict(state, Step.AGAIN, wait)
@@ -183,7 +195,14 @@ class Sender:
             row = session.get_one(Delivery, work.delivery_id, with_for_update=True)
             if row.state != DeliveryState.UNKNOWN or row.attempts != work.attempts:
                 return Verdict(DeliveryState(row.state), Step.AGAIN, GRACE_SECONDS)
+            if self._is_held(session, row):
+                return Verdict(DeliveryState(row.state), Step.AGAIN, HELD_SECONDS)
             return self.mark_sending(row, work.forward, work.keep)
+
+    def _is_held(self, session: Session, row: Delivery) -> bool:
+        """Nothing begins any more once an operator has held the partner, whoever has the job in his hands."""
+        self.holds.refresh(session)
+        return self.holds.of(row.partner, row.lane) is not None
 
     def mark_sending(self, row: Delivery, forward: Forward, keep: bool) -> Work:
         """The row as it stands while a partner is called; the caller commits."""

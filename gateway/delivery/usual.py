@@ -19,6 +19,7 @@ _TAKE = f"""
     UPDATE delivery
     SET state = '{DeliveryState.SENDING}', attempts = attempts + 1, started_at = %(now)s, next_attempt_at = NULL
     WHERE id = %(id)s AND state = '{DeliveryState.QUEUED}' AND (next_attempt_at IS NULL OR next_attempt_at <= %(now)s)
+        AND partner || '.' || lane <> ALL(%(held)s)
     RETURNING id, partner, operation, lane, lock, state, attempts, txn_no, hospital_code, origin_sender_code,
         origin_message_id, request
     """  # noqa: S608 - our own names
@@ -40,12 +41,12 @@ _DELIVERED = f"""
     """  # noqa: S608 - our own names
 
 
-def take(session: Session, delivery_id: int, now: datetime) -> Delivery | None:
-    """Mark a waiting delivery as being sent; None when it does not just wait for that, or not yet.
+def take(session: Session, delivery_id: int, now: datetime, held: list[str]) -> Delivery | None:
+    """Mark a waiting delivery as being sent; None when it does not just wait for that, not yet, or its queue is held.
 
     What is given has what sending needs, belongs to no session, and is committed.
     """
-    taken = _alone(session).exec_driver_sql(_TAKE, {"id": delivery_id, "now": now}).one_or_none()
+    taken = _alone(session).exec_driver_sql(_TAKE, {"id": delivery_id, "now": now, "held": held}).one_or_none()
     return Delivery(**taken._mapping) if taken is not None else None
 
 

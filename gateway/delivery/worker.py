@@ -11,6 +11,7 @@ import logging
 import signal
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import psycopg
 from procrastinate import App
@@ -22,6 +23,7 @@ from gateway.database.embedded import libpq_url
 from gateway.delivery.fetching import worker_app
 from gateway.delivery.leases import Leases, shares
 from gateway.delivery.owner import Owner, Timing, add_task
+from gateway.delivery.sending import DATABASE_AWAY as SENDER_AWAY
 from gateway.delivery.sending import Sender
 
 MOST_THREADS = 256
@@ -79,6 +81,7 @@ class DeliveryWorker:
 
     async def _serve(self, app: App) -> None:
         """Hold leases until stopped. While they are lost nothing is fetched, but what is being sent is finished."""
+        watch = asyncio.create_task(self._watch_orders())
         try:
             while not self._stopping.is_set():
                 try:
@@ -88,7 +91,17 @@ class DeliveryWorker:
                         owner.stop()
                     await self._wait_for_database(problem)
         finally:
+            watch.cancel()
             await self._end()
+
+    async def _watch_orders(self) -> None:
+        """Learn what operators keep from partners; while the database is away the last word counts."""
+        while not self._stopping.is_set():
+            with suppress(*SENDER_AWAY):
+                await asyncio.to_thread(self._sender.look_at_holds)
+            for owner, _ in self._owners.values():
+                owner.look_at_orders()
+            await self._sleep(self._timing.lease)
 
     async def _hold_leases(self, app: App) -> None:
         leases = await Leases.open(self._url)
@@ -119,7 +132,9 @@ class DeliveryWorker:
             if task.done():
                 self._forget(name, task)
                 await leases.release(name)
-            elif whose.get(name) != leases.number:
+                continue
+            await leases.tell_paused(name, owner.leaves_it_alone)
+            if whose.get(name) != leases.number:
                 owner.stop()
         for name, number in whose.items():
             if number == leases.number and name not in self._owners and await leases.take(name):

@@ -55,6 +55,7 @@ class Delivery(Base):
         Index("ix_delivery_lock", "lock", "id"),
         Index("ix_delivery_partner_state", "partner", "state"),
         Index("ix_delivery_txn_no", "txn_no"),
+        Index("ix_delivery_finished_at", "finished_at", postgresql_using="brin"),
         partition_by("delivery"),
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from gateway.model.partner_hold import HoldMode
 from gateway.terms import RequisitionType
 
 
@@ -73,6 +74,27 @@ class Forward:
     """The children of its Request element as XML, where somebody has written them already."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing is sent to a partner at the moment: an operator has said so."""
+
+    partner: str
+    mode: HoldMode
+    until: str = ""
+    """When it ends, in hospital time; empty when nobody has said."""
+
+    def words(self) -> tuple[str, str]:
+        """What a caller is told, in Chinese and in English."""
+        zh, en = {
+            HoldMode.HOLD: ("暂停接收", "takes nothing at the moment"),
+            HoldMode.MAINTENANCE: ("维护中", "is in maintenance"),
+            HoldMode.STOP: ("已停止发送", "is sent nothing at the moment"),
+        }[self.mode]
+        if self.until:
+            return f"{self.partner} {zh}，至 {self.until}", f"{self.partner} {en} until {self.until}"
+        return f"{self.partner} {zh}", f"{self.partner} {en}"
+
+
 class Dispatch(Protocol):
     """The delivery side, as operations see it."""
 
@@ -101,6 +123,12 @@ class Dispatch(Protocol):
 
     def settles_insurance(self, partner: str) -> bool:
         """True when this insurance platform leaves settling to the gateway."""
+        ...
+
+    def held(self, session: Session, partner: str, *, urgent: bool) -> Held | None:
+        """What keeps such a message from leaving to this partner now, None when nothing does.
+
+        A question is then not asked: its answer is NOT_SENT with the mode as its code."""
         ...
 
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:

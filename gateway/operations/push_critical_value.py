@@ -23,6 +23,7 @@ from gateway.errors import (
 from gateway.messages.critical_value import PushCriticalValueRequest, PushCriticalValueResponseType
 from gateway.model.critical_value import CriticalEvent, CriticalValue
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
+from gateway.model.partner_hold import HoldMode
 from gateway.operations.critical_clocks import look_again, move_on
 from gateway.operations.critical_loop import (
     describe,
@@ -191,6 +192,8 @@ def _tell(
     anybody, answer = tell(unit, value, request, at_once=True)
     if not anybody:
         doubts = [*doubts, "没有接收系统，请电话通知 (no receiving system: telephone)"]
+    elif answer is not None and answer.code == HoldMode.STOP:
+        doubts = [*doubts, "请电话通知 (telephone)"]
     elif answer is not None and not answer.is_yes:
         doubts = [*doubts, "接收系统尚未应答，网关继续发送 (not answered yet, the gateway keeps sending)"]
     if answer is not None:

@@ -14,6 +14,7 @@ from gateway.errors import (
     RequisitionForeign,
     RequisitionInvalid,
     RequisitionLocked,
+    RequisitionNotAsked,
     RequisitionNotPaid,
     RequisitionPatientInvalid,
     RequisitionUnknown,
@@ -23,6 +24,7 @@ from gateway.messages.requisition import RequisitionItem as SubmittedItem
 from gateway.messages.requisition import SubmitRequisitionRequest, SubmitRequisitionResponseType
 from gateway.model.client import SpecialRight
 from gateway.model.exam_state import WHO, OrderEvent, Verdict, verdict_of
+from gateway.model.partner_hold import HoldMode
 from gateway.model.requisition import Requisition, RequisitionItem
 from gateway.operations.cancelling import OPERATION, close, performing, withdraw
 from gateway.operations.charging import charge_at_release, charge_point
@@ -281,6 +283,8 @@ def _remember_cancellation(
 
 def _need_yes(answer: PartnerAnswer) -> None:
     """Without a clear yes of the performing department nothing changes."""
+    if answer.code in HoldMode.__members__:
+        raise RequisitionNotAsked()
     if not answer.is_yes:
         raise RequisitionLocked(f"执行科室应答：{answer.code}。", f"The department's answer: {answer.code}.")
 

@@ -17,8 +17,9 @@ from gateway.messages.common import Result
 from gateway.messages.wire import Wire
 from gateway.model.base import Base
 from gateway.model.journal import Alert, AuditEntry, JournalEntry, MessageKey
+from gateway.model.partner_hold import HoldMode
 from gateway.operations.clocks import doubts_about_times
-from gateway.operations.dispatch import Dispatch, Forward, Origin, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, Held, Origin, PartnerAnswer
 from gateway.store import Row, insert_rows
 
 IN_PROGRESS = "-"
@@ -104,6 +105,8 @@ class Unit:
     """What the sender should look at although the message is accepted."""
     alerts_if_refused: list[tuple[str, str]] = field(default_factory=list)
     """Kind and subject of alerts that stand although the message itself is refused."""
+    _held: list[Held] = field(default_factory=list)
+    """Partners that get nothing at the moment, of which the sender is told."""
     _rows: list[Row] = field(default_factory=list)
     _forwards: list[Forward] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
@@ -176,6 +179,8 @@ class Unit:
         """Queue a message for partners in this transaction, never for the one it came from; True if any gets it."""
         wanted = [p for p in partners if self.dispatch.client_of(p) != self.sender_code]
         written = self.text_of(request) if wanted else ""
+        held = (self.dispatch.held(self.session, partner, urgent=urgent) for partner in wanted)
+        self._held += [one for one in held if one is not None and one.mode is not HoldMode.HOLD]
         self._forwards += [Forward(p, operation, request, key, self.origin, urgent, written) for p in wanted]
         return bool(wanted)
 
@@ -188,6 +193,8 @@ class Unit:
             self._rows += [self.key_row(None)] if self.needs_key else []
             self._asked = True
         self.flush()
+        held = self.dispatch.held(self.session, partner, urgent=urgent)
+        self._held += [held] if held is not None else []
         forward = Forward(partner, operation, request, key, self.origin, urgent)
         return self.dispatch.ask(self.session, forward, self.site.limits.sync_seconds, keep=keep)
 
@@ -195,7 +202,7 @@ class Unit:
 
     def accepted(self, *, forwarded: bool | None = None, warning: str | None = None) -> Result:
         """The Result of a message that was accepted, with what the sender should look at."""
-        warnings = [*self.warnings, *([warning] if warning else []), *self._doubts_about_times()]
+        warnings = [*self.warnings, *([warning] if warning else []), *self._later(), *self._doubts_about_times()]
         return Result(
             result_code="0",
             result_text="成功",
@@ -209,17 +216,22 @@ class Unit:
             warning="；".join(dict.fromkeys(warnings))[:500] or None,
         )
 
+    def _later(self) -> list[str]:
+        words = (one.words() for one in self._held)
+        return [f"{zh}，恢复后送达 ({en}: it is handed over after that)" for zh, en in words]
+
     def _doubts_about_times(self) -> list[str]:
         if self.received.soap_version == PARKED:
             return []  # it was sent when it was parked, and has waited since
         return doubts_about_times(self.received.request, self.now)
 
     def refused(self, reason: GatewayError) -> Result:
-        """The Result of a message that a rule refuses."""
+        """The Result of a message that a rule refuses, or that a partner could not be asked about."""
+        words = [one.words() for one in self._held] if reason.code.endswith("-503") else []
         return Result(
             result_code=reason.code,
-            result_text=reason.text_zh[:500],
-            result_text_en=reason.text_en[:500],
+            result_text=" ".join((reason.text_zh, *(f"{zh}。" for zh, _ in words)))[:500],
+            result_text_en=" ".join((reason.text_en, *(f"{en}." for _, en in words)))[:500],
             message_id=self.message_id,
             gateway_txn_no=self.txn_no,
             duplicate=False,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from gateway.config import Partner
 from gateway.contract import Contract
 from gateway.messages.wire import Wire
+from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Outcome, PartnerAnswer
-from gateway.operations.insurance_books import InsuranceBooks
+from gateway.operations.insurance_books import InsuranceBooks, InsuranceDetail, InsuranceTotals, InsuranceUnavailable
 from gateway.partners.canonical import Canonical, Stamp
 from gateway.partners.insurance.dialect import Insurance
 
@@ -34,12 +35,32 @@ DIALECTS: dict[str, Callable[[Partner, Contract, Wire, Callable[[], datetime]], 
 """A new habit of partners is one class and one line here; partner.toml chooses it by this word."""
 
 
+class _Stopped:
+    """The books of a platform that may not be asked."""
+
+    def insurance_totals(self, day: date) -> InsuranceTotals:
+        raise InsuranceUnavailable(HoldMode.STOP)
+
+    def insurance_details(self, day: date) -> tuple[InsuranceDetail, ...]:
+        raise InsuranceUnavailable(HoldMode.STOP)
+
+
 class Partners:
-    """Made once per process; any number of threads may use it. Nothing is connected or read before the first call."""
+    """Made once per process; any number of threads may use it. Nothing is connected or read before the first call.
+
+    Everything that leaves for a partner leaves by this door, and nothing does once `is_stopped` says so.
+    """
 
     def __init__(
-        self, partners: Iterable[Partner], contract: Contract, wire: Wire, now: Callable[[], datetime]
+        self,
+        partners: Iterable[Partner],
+        contract: Contract,
+        wire: Wire,
+        now: Callable[[], datetime],
+        *,
+        is_stopped: Callable[[str], bool] = lambda name: False,
     ) -> None:
+        self._is_stopped = is_stopped
         self._settings = {partner.name: partner for partner in partners}
         self._dialects = {
             partner.name: DIALECTS[partner.dialect](partner, contract, wire, now) for partner in self._settings.values()
@@ -52,6 +73,8 @@ class Partners:
     def insurance(self, name: str) -> InsuranceBooks | None:
         """The books of an insurance platform, for reconciliation; None for any other partner."""
         dialect = self._dialects.get(name)
+        if isinstance(dialect, Insurance) and self._is_stopped(name):
+            return _Stopped()
         return dialect if isinstance(dialect, Insurance) else None
 
     def call(
@@ -60,10 +83,14 @@ class Partners:
         """Send one message, within `seconds` or else the partner's own limit."""
         if name not in self._dialects:
             return PartnerAnswer(Outcome.NOT_SENT, "NO-PARTNER")
+        if self._is_stopped(name):
+            return PartnerAnswer(Outcome.NOT_SENT, HoldMode.STOP)
         return self._dialects[name].call(operation, request, stamp, seconds or self._settings[name].total_seconds)
 
     def find_booking(self, name: str, operation: str, request: Any, stamp: Stamp) -> PartnerAnswer | None:
         """What became of a charge or refund whose answer was lost; None when the partner does not know it."""
         if name not in self._dialects:
             return PartnerAnswer(Outcome.UNKNOWN, "NO-PARTNER")
+        if self._is_stopped(name):
+            return PartnerAnswer(Outcome.UNKNOWN, HoldMode.STOP)
         return self._dialects[name].find_booking(operation, request, stamp, self._settings[name].total_seconds)

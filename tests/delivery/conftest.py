@@ -22,7 +22,14 @@ def _queue(engine: Engine) -> None:
 def _empty(engine: Engine, _queue: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No delivery is left of the test before, and none waits long."""
     with engine.begin() as connection:
-        for table in ("alert", "delivery_attempt", "delivery", "procrastinate_jobs", "procrastinate_workers"):
+        for table in (
+            "alert",
+            "partner_hold",
+            "delivery_attempt",
+            "delivery",
+            "procrastinate_jobs",
+            "procrastinate_workers",
+        ):
             connection.execute(text(f"DELETE FROM {table}"))
     monkeypatch.setattr(policy, "WAITS", (0.1, 0.2, 0.3))
     monkeypatch.setattr(policy, "SHORTEST_QUERY_WAIT", 0.1)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 
 from gateway.config import Partner, Route, Settings
 from gateway.delivery.dispatch import QueueDispatch
+from gateway.delivery.holds import Holds
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.owner import Timing
 from gateway.delivery.sending import Sender
@@ -74,10 +75,11 @@ class Site:
         self.settings = Settings(folder=Path("."), hospital_code=HOSPITAL, partners=partners, routes=routes)
         self.hooked: list[tuple[Forward, PartnerAnswer]] = []
         self.hooks = {"ChargeItem": self._hook, "RefundItem": self._hook, "PushCriticalValue": self._hook}
-        self.partners = Partners(partners, CONTRACT, WIRE, self.now)
+        holds = Holds(self.now)
+        self.partners = Partners(partners, CONTRACT, WIRE, self.now, is_stopped=holds.is_stopped)
         self.jobs = Jobs()
         self.sender = Sender(
-            self.sessions, WIRE, self.partners, self.hooks, self.jobs, self.now, sync_seconds=sync_seconds
+            self.sessions, WIRE, self.partners, self.hooks, self.jobs, self.now, sync_seconds=sync_seconds, holds=holds
         )
         self.dispatch = QueueDispatch(self.settings, self.sender)
 

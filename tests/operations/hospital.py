@@ -25,8 +25,9 @@ from gateway.messages.wire import Wire
 from gateway.model.base import Base
 from gateway.model.delivery import UNFINISHED, Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert, AuditEntry, JournalEntry
+from gateway.model.partner_hold import HoldMode
 from gateway.monitoring import Metrics
-from gateway.operations.dispatch import Forward, Outcome, OutcomeHook, PartnerAnswer
+from gateway.operations.dispatch import Forward, Held, Outcome, OutcomeHook, PartnerAnswer
 from gateway.operations.insurance import OPERATIONS as OPERATIONS_OF_INSURANCE
 from gateway.operations.reception import Reception
 from gateway.operations.table import HANDLERS, HOOKS
@@ -122,6 +123,8 @@ class RecordingDispatch:
     """Partners that charge by themselves on a forwarded REGISTER."""
     settling: set[str] = field(default_factory=set)
     """Insurance platforms that leave settling to the gateway."""
+    holds: dict[str, Held] = field(default_factory=dict)
+    """Partners an operator keeps messages from."""
     scripts: dict[tuple[str, str], list[Script]] = field(default_factory=lambda: defaultdict(list))
     always: dict[tuple[str, str], Script] = field(default_factory=dict)
     """What a partner answers when its script has ended, instead of yes."""
@@ -153,12 +156,18 @@ class RecordingDispatch:
     def settles_insurance(self, partner: str) -> bool:
         return partner in self.settling
 
+    def held(self, session: Session, partner: str, *, urgent: bool) -> Held | None:
+        held = self.holds.get(partner)
+        return held if held is not None and (not urgent or held.mode is HoldMode.STOP) else None
+
     def enqueue(self, session: Session, forwards: Sequence[Forward]) -> None:
         for forward in forwards:
             self._store(session, forward, DeliveryState.QUEUED)
 
     def ask(self, session: Session, forward: Forward, seconds: float, *, keep: bool) -> PartnerAnswer:
         assert seconds > 0
+        if held := self.held(session, forward.partner, urgent=forward.urgent):
+            self.scripts[forward.partner, forward.operation].insert(0, PartnerAnswer(Outcome.NOT_SENT, held.mode))
         delivery_id = self._store(session, forward, DeliveryState.SENDING)
         session.commit()
         return self._attempt(delivery_id, keep=keep)
