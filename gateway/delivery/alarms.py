@@ -15,14 +15,14 @@ from gateway.operations.dispatch import Outcome
 MONEY_UNKNOWN_MINUTES = 15
 
 
-def raise_alarms(session: Session, row: Delivery, outcome: Outcome, now: datetime) -> None:
+def raise_alarms(session: Session, row: Delivery, outcome: Outcome, now: datetime, *, registers: bool = False) -> None:
     """One alert for a dead letter each time it dies, for money the partner calls malformed, and for money whose outcome
     stays unknown."""
     if row.state == DeliveryState.DEAD:
         _alert(session, "DELIVERY_DEAD", row, now)
     elif row.state == DeliveryState.REFUSED and outcome is Outcome.FAULT:
         _alert(session, "MONEY_FAULT", row, now)
-    elif row.state == DeliveryState.UNKNOWN and is_money(row.operation) and row.started_at is not None:
+    elif row.state == DeliveryState.UNKNOWN and (is_money(row.operation) or registers) and row.started_at is not None:
         overdue = now - row.started_at > timedelta(minutes=MONEY_UNKNOWN_MINUTES)
         if overdue and not _is_known(session, "MONEY_UNKNOWN", row):
             _alert(session, "MONEY_UNKNOWN", row, now)

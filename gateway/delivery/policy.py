@@ -58,6 +58,8 @@ class Case:
     """False for a question that ends with its first attempt."""
     released: bool = False
     """True when as a dead letter it is to hold nobody back."""
+    registers: bool = False
+    """True for a registration, or its withdrawal, by which HIS books: its money may not be booked twice either."""
 
 
 class _Meaning(StrEnum):
@@ -85,6 +87,7 @@ _NEXT_OF_MONEY = {
     _Meaning.FAULT: (DeliveryState.REFUSED, Step.DONE),
     _Meaning.NOT_YET: (DeliveryState.UNKNOWN, Step.AGAIN),
 }
+_NEXT_OF_REGISTRATION = {**_NEXT, _Meaning.NOT_YET: (DeliveryState.UNKNOWN, Step.AGAIN)}
 _NEXT_WITHOUT_KEEPING = {
     **dict.fromkeys(_Meaning, (DeliveryState.DISCARDED, Step.DONE)),
     _Meaning.YES: (DeliveryState.DELIVERED, Step.DONE),
@@ -95,15 +98,20 @@ _NEXT_WITHOUT_KEEPING = {
 def decide(case: Case, answer: PartnerAnswer) -> Verdict:
     """What follows from this answer."""
     money = is_money(case.operation)
-    table = _NEXT_WITHOUT_KEEPING if not case.keep else _NEXT_OF_MONEY if money else _NEXT
-    state, step = table[_meaning(answer)]
+    state, step = _table(case, money=money)[_meaning(answer)]
     parked = Step.DONE if case.released else Step.PARKED
     if step is not Step.AGAIN:
         return Verdict(state, parked if step is Step.PARKED else step)
-    asks_first = money and state is DeliveryState.UNKNOWN
+    asks_first = (money or case.registers) and state is DeliveryState.UNKNOWN
     if case.lane != Lane.CRITICAL and not asks_first and case.attempts >= case.max_attempts:
         return Verdict(DeliveryState.DEAD, Step.DONE if money else parked)
     return Verdict(state, step, _wait(case, asks_first=asks_first))
+
+
+def _table(case: Case, *, money: bool) -> dict[_Meaning, tuple[DeliveryState, Step]]:
+    if not case.keep:
+        return _NEXT_WITHOUT_KEEPING
+    return _NEXT_OF_MONEY if money else _NEXT_OF_REGISTRATION if case.registers else _NEXT
 
 
 def _meaning(answer: PartnerAnswer) -> _Meaning:

@@ -35,7 +35,7 @@ def retry(session: Session, jobs: Jobs, delivery_id: int, *, ask_first: bool = T
     before = earlier(session, row) if row.released_at is None else ()
     if before:
         raise RedriveRefused(f"Delivery {before[0].id} goes before {delivery_id}: decide that one first.")
-    if not (row.state == DeliveryState.UNKNOWN and is_money(row.operation) and ask_first):
+    if not (row.state == DeliveryState.UNKNOWN and ask_first):
         row.state = DeliveryState.QUEUED
     row.attempts, row.next_attempt_at, row.finished_at = 0, None, None
     jobs.add(session, row, first=row.released_at is None)

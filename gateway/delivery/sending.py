@@ -30,6 +30,8 @@ from gateway.messages.wire import Wire
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
 from gateway.operations.dispatch import Dispatch, Forward, Origin, Outcome, OutcomeHook, PartnerAnswer
 from gateway.operations.insurance import OPERATIONS
+from gateway.operations.report_status import ASKS_HIS as BOOKED_BY_HIS
+from gateway.operations.report_status import OPERATION as STATUS
 from gateway.partners.canonical import Stamp
 from gateway.partners.registry import Partners
 
@@ -65,6 +67,8 @@ class Work:
     keep: bool
     asks_first: bool
     """True for money with a lost answer: the partner is asked what became of it before it is sent again."""
+    registers: bool
+    """True for a registration, or its withdrawal, by which this HIS books: that is money too."""
     started_at: datetime
     clock: float
 
@@ -179,7 +183,7 @@ class Sender:
                 lost, _ = self._apply(session, row, self._work(row, forward, keep), nothing)
                 if lost.step is not Step.AGAIN:
                     return lost
-            if row.state == DeliveryState.UNKNOWN and is_money(row.operation):
+            if row.state == DeliveryState.UNKNOWN and (is_money(row.operation) or self._registers(forward)):
                 return self._work(row, forward, keep, asks_first=True)
             return self.mark_sending(row, forward, keep)
 
@@ -213,8 +217,13 @@ class Sender:
         return self._work(row, forward, keep)
 
     def _work(self, row: Delivery, forward: Forward, keep: bool, *, asks_first: bool = False) -> Work:
-        stamp = Stamp(row.message_id, forward.origin)
-        return Work(row.id, row.attempts, forward, stamp, keep, asks_first, self.now(), time.monotonic())
+        stamp, registers = Stamp(row.message_id, forward.origin), self._registers(forward)
+        return Work(row.id, row.attempts, forward, stamp, keep, asks_first, registers, self.now(), time.monotonic())
+
+    def _registers(self, forward: Forward) -> bool:
+        settings = self.partners.settings(forward.partner)
+        charges = settings is not None and settings.registration_charges
+        return charges and forward.operation == STATUS and forward.request.event in BOOKED_BY_HIS
 
     def _seconds_too_early(self, row: Delivery) -> float:
         """A job may be run before its time: after a crash, or while another process still waits for the answer."""
@@ -293,7 +302,7 @@ class Sender:
         row.state, row.last_code = verdict.state, answer.code
         row.next_attempt_at = now + timedelta(seconds=verdict.wait) if verdict.step is Step.AGAIN else None
         row.finished_at = None if verdict.step is Step.AGAIN else now
-        raise_alarms(session, row, answer.outcome, now)
+        raise_alarms(session, row, answer.outcome, now, registers=work.registers)
         if answer.response is not None and row.operation not in READS:
             row.answer = self.wire.write(answer.response)
         return verdict, answer
@@ -324,6 +333,7 @@ class Sender:
             age=(self.now() - row.started_at).total_seconds() if row.started_at else 0,
             keep=work.keep,
             released=row.released_at is not None,
+            registers=work.registers,
         )
 
 

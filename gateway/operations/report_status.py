@@ -21,7 +21,7 @@ from gateway.model.money import MoneyKind, MoneyTransaction
 from gateway.model.requisition import Requisition
 from gateway.operations.booking import apply_answer
 from gateway.operations.charging import Booking
-from gateway.operations.dispatch import Dispatch, Forward, PartnerAnswer
+from gateway.operations.dispatch import Dispatch, Forward, Outcome, PartnerAnswer
 from gateway.operations.ledger import billing_partner, locked
 from gateway.operations.lookups import find_requisition, parties_of, relock, requisition_arrival
 from gateway.operations.progress import queue_bookings, report_progress
@@ -77,16 +77,20 @@ def report_status(request: ReportStatusRequest, unit: Unit) -> ReportStatusRespo
 
 
 def status_delivered(session: Session, forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> None:
-    """A HIS that charges on the forwarded REGISTER has booked, or reversed, when it says yes."""
-    if forward.request.event not in ASKS_HIS or not answer.is_yes:
-        return
-    outcome = answer.response.charge_result
-    if outcome is None:
+    """A HIS that charges on the forwarded REGISTER has booked, or reversed, when it says yes; perhaps, when its answer
+    was lost."""
+    if forward.request.event not in ASKS_HIS or not _tells_of_money(forward, answer, dispatch):
         return
     for key in _of_message(session, forward.origin.txn_no):
         transaction = locked(session, key)
         if transaction.standing in (TransactionState.PROPOSED, TransactionState.PENDING_CONFIRM):
             apply_answer(session, transaction, answer, dispatch)
+
+
+def _tells_of_money(forward: Forward, answer: PartnerAnswer, dispatch: Dispatch) -> bool:
+    if answer.is_yes:
+        return answer.response.charge_result is not None
+    return answer.outcome is Outcome.UNKNOWN and dispatch.charges_on_register(forward.partner)
 
 
 def _find(request: ReportStatusRequest, unit: Unit) -> Requisition:

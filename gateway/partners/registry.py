@@ -24,7 +24,7 @@ class Dialect(Protocol):
         ...
 
     def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
-        """What became of a charge or refund whose answer was lost; None when the partner does not know it."""
+        """What became of a message that books money, whose answer was lost; None when the partner does not know it."""
         ...
 
 
@@ -88,7 +88,7 @@ class Partners:
         return self._dialects[name].call(operation, request, stamp, seconds or self._settings[name].total_seconds)
 
     def find_booking(self, name: str, operation: str, request: Any, stamp: Stamp) -> PartnerAnswer | None:
-        """What became of a charge or refund whose answer was lost; None when the partner does not know it."""
+        """What became of a message that books money, whose answer was lost; None when the partner does not know it."""
         if name not in self._dialects:
             return PartnerAnswer(Outcome.UNKNOWN, "NO-PARTNER")
         if self._is_stopped(name):

@@ -56,6 +56,8 @@ class SimulatedHis(ClinicalSystem):
             requisition_no=request.requisition_no,
             event=request.event,
             status=status,
+            sender=sender_of(request),
+            **_stamp(request),
         )
         return ReportStatusResponseType(result=self.accepted(request), current_status=status, applied=True)
 
@@ -179,9 +181,13 @@ class SimulatedHis(ClinicalSystem):
             return his_books.listed(self.memory, request, self.accepted(request))
         sender = request.source_system or sender_of(request)
         hospital = request.header.hospital_code
-        charge = self.memory.recall("charges", (hospital, sender, request.charge_no or ""))
-        refund = self.memory.recall("refunds", (hospital, sender, request.refund_no or ""))
-        found = tuple(_transaction(record) for record in (charge, refund) if record is not None)
+        wanted = {
+            "charges": request.charge_no,
+            "refunds": request.refund_no,
+            "statuses": request.queried_message_id,
+        }
+        known = [self.memory.recall(kind, (hospital, sender, number or "")) for kind, number in wanted.items()]
+        found = tuple(_transaction(record) for record in known if record is not None)
         if not found:
             raise QueryUnknown()
         return QueryTransactionResponseType(result=self.accepted(request), transactions=found)
@@ -208,6 +214,15 @@ def _total(lines: dict[str, dict[str, str]]) -> str:
 
 
 def _transaction(booking: Record) -> TransactionRecord:
+    if "event" in booking:
+        return TransactionRecord(
+            operation="ReportStatus",
+            gateway_txn_no=booking["message_id"],
+            sender_code=booking["sender"],
+            message_id=booking["message_id"],
+            received_at=datetime.fromisoformat(booking["booked_at"]),
+            result_code="0",
+        )
     return TransactionRecord(
         operation="ChargeItem" if "charge_no" in booking else "RefundItem",
         gateway_txn_no=booking.get("his_charge_no") or booking["his_refund_no"],

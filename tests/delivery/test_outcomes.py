@@ -1,14 +1,16 @@
 """What becomes of a delivery after each kind of answer, without any process running in the background."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
+from gateway.delivery import redrive
 from gateway.delivery.policy import LONGEST_CRITICAL_WAIT, Case, Step, decide
 from gateway.model.journal import Alert
 from gateway.operations.dispatch import Outcome, PartnerAnswer
-from gateway.terms import TransactionState
+from gateway.terms import StatusEvent, TransactionState
 
 
 def attempt(site, his, behaviour: str, operation: str = "ReportStatus", **settings):
@@ -154,6 +156,76 @@ def test_an_unanswered_question_changes_nothing_and_is_asked_again(site, his):
 def test_other_messages_with_a_lost_answer_are_sent_again(site, his):
     delivery = attempt(site, his, "lost")
     again(site, delivery)
+    assert [r.operation for r in his.received] == ["ReportStatus", "ReportStatus"]
+
+
+# --- Registrations by which HIS charges -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def charging_site(make_site, his):
+    """A site whose HIS charges by itself when an exam is registered."""
+    return make_site(his.partner("HIS", total_seconds=2, max_attempts=3, registration_charges=True))
+
+
+def registration(site, his, behaviour: str, event: StatusEvent = StatusEvent.REGISTER) -> int:
+    his.script.append(behaviour)
+    forward = site.forward()
+    delivery = site.put(dataclasses.replace(forward, request=dataclasses.replace(forward.request, event=event)))[0]
+    site.sender.attempt(delivery)
+    return delivery
+
+
+@pytest.mark.parametrize("event", [StatusEvent.REGISTER, StatusEvent.CANCEL_REG])
+def test_a_registration_his_charges_by_is_asked_for_and_not_charged_twice(charging_site, his, event):
+    delivery = registration(charging_site, his, "lost", event)
+    assert charging_site.state(delivery) == "UNKNOWN"
+    again(charging_site, delivery)
+    assert charging_site.state(delivery) == "DELIVERED"
+    assert [r.operation for r in his.received] == ["ReportStatus", "QueryTransaction"]
+    question = his.received[1].request
+    assert (question.queried_message_id, question.queried_operation) == (f"GW-{delivery}", "ReportStatus")
+    assert "<HisChargeNo>H1</HisChargeNo>" in charging_site.row(delivery).answer
+
+
+def test_a_registration_his_never_saw_is_sent_again_under_its_number(charging_site, his):
+    delivery = registration(charging_site, his, "close")
+    again(charging_site, delivery)
+    assert charging_site.state(delivery) == "DELIVERED"
+    assert [r.operation for r in his.received] == ["ReportStatus", "QueryTransaction", "ReportStatus"]
+    assert his.received[0].message_id == his.received[2].message_id
+
+
+def test_a_registration_is_asked_for_as_long_as_it_takes_and_alarmed(charging_site, his):
+    delivery = registration(charging_site, his, "lost")
+    his.behave = lambda request: "http:503"
+    assert [again(charging_site, delivery).verdict.step for _ in range(10)] == [Step.AGAIN] * 10
+    charging_site.change(delivery, started_at=charging_site.now() - timedelta(minutes=16))
+    again(charging_site, delivery)
+    assert [kind for kind, _ in alarms(charging_site)] == ["MONEY_UNKNOWN"]
+
+
+def test_his_that_wants_to_be_asked_later_may_have_charged(charging_site, his):
+    delivery = registration(charging_site, his, "refuse:STA-504:retryable")
+    assert charging_site.state(delivery) == "UNKNOWN"
+
+
+def test_an_operator_who_retries_a_lost_registration_lets_it_be_asked_for(charging_site, his):
+    delivery = registration(charging_site, his, "lost")
+    with charging_site.sessions.begin() as session:
+        redrive.retry(session, charging_site.jobs, delivery)
+    charging_site.sender.attempt(delivery)
+    assert [r.operation for r in his.received] == ["ReportStatus", "QueryTransaction"]
+
+
+@pytest.mark.parametrize("event", [e for e in StatusEvent if e not in (StatusEvent.REGISTER, StatusEvent.CANCEL_REG)])
+def test_any_other_status_is_sent_again_to_such_a_his(charging_site, his, event):
+    again(charging_site, registration(charging_site, his, "lost", event))
+    assert [r.operation for r in his.received] == ["ReportStatus", "ReportStatus"]
+
+
+def test_a_registration_at_a_his_that_is_sent_charges_of_their_own_is_sent_again(site, his):
+    again(site, registration(site, his, "lost"))
     assert [r.operation for r in his.received] == ["ReportStatus", "ReportStatus"]
 
 

@@ -105,6 +105,26 @@ def test_his_may_charge_by_itself_on_the_registration(hospital: Hospital) -> Non
     assert hospital.row(MoneyTransaction).state == TransactionState.CONFIRMED
 
 
+def test_a_lost_registration_by_which_his_charges_leaves_its_charge_unknown(hospital: Hospital) -> None:
+    hospital.dispatch.registering_charges.add("his")
+    hospital.send(ct_requisition())
+    booked = ChargeOutcome(transaction_state=TransactionState.CONFIRMED, result_code="0", his_charge_no="H9")
+    hospital.dispatch.script("his", "ReportStatus", UNKNOWN)
+    hospital.send(status())
+    hospital.dispatch.deliver()
+    assert hospital.row(MoneyTransaction).state == TransactionState.PENDING_CONFIRM
+    hospital.dispatch.recover(lambda forward: yes(response_of("ReportStatus", charge_result=booked)))
+    assert hospital.row(MoneyTransaction).state == TransactionState.CONFIRMED
+
+
+def test_a_lost_registration_leaves_alone_what_his_is_sent_by_itself(hospital: Hospital) -> None:
+    hospital.send(ct_requisition())
+    hospital.dispatch.script("his", "ChargeItem", NOT_SENT)
+    hospital.dispatch.script("his", "ReportStatus", UNKNOWN)
+    hospital.send(status())
+    assert hospital.row(MoneyTransaction).state == TransactionState.PROPOSED
+
+
 def test_withdrawing_the_registration_reverses_its_charge_and_opens_the_refund(hospital: Hospital) -> None:
     hospital.send(ct_requisition())
     hospital.send(status())

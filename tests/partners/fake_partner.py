@@ -186,6 +186,8 @@ class FakePartner:
 
     def _found(self, received: Received) -> str:
         request = received.request
+        if request.queried_message_id is not None:
+            return self._found_registration(received)
         state = self.booked.get(request.charge_no or request.refund_no)
         if state is None:
             return self._response(received, result(received.message_id, "QRY-404"))
@@ -200,6 +202,24 @@ class FakePartner:
             refund_no=request.refund_no,
             his_charge_no="H1" if request.charge_no else None,
             transaction_state=state,
+        )
+        return self._response(received, result(received.message_id), transactions=(record,))
+
+    def _found_registration(self, received: Received) -> str:
+        """By its MessageId, as a HIS that charges on registration knows it."""
+        request = received.request
+        if request.queried_message_id not in self.seen:
+            return self._response(received, result(received.message_id, "QRY-404"))
+        record = TransactionRecord(
+            operation=request.queried_operation,
+            gateway_txn_no="T1",
+            sender_code="GATEWAY",
+            message_id=request.queried_message_id,
+            received_at=datetime.now(UTC),
+            result_code="0",
+            charge_no="H-C1",
+            his_charge_no="H1",
+            transaction_state=TransactionState.CONFIRMED,
         )
         return self._response(received, result(received.message_id), transactions=(record,))
 
