@@ -33,8 +33,9 @@ lint: $(VENV)/ready   ## ruff and mypy --strict
 messages: $(VENV)/ready   ## make the message classes again after a change of xsd/
 	$(BIN)/python -m gateway.messages.generate
 
-states: $(VENV)/ready   ## write and draw the documentation of the state machines again after a change of their tables
+states: $(VENV)/ready   ## write the documentation of state machines and failures again after a change of their tables
 	$(BIN)/python -m gateway.model.state_documents
+	$(BIN)/python -m gateway.delivery.failure_document
 
 lock:            ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra dev \

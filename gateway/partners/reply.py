@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from gateway.contract import NAMESPACE, Contract
-from gateway.errors import InvalidMessage
+from gateway.errors import InternalFault, InvalidMessage
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.partners.client import Reply
@@ -31,7 +31,10 @@ NOT_ABOUT_THE_MESSAGE = frozenset({"AUT-401", "AUT-403", "SYS-429", "SYS-503"})
 """Codes of faults after which the same message may succeed: the partner did nothing, and not because of the message."""
 
 _CODE = re.compile(r"[A-Z]{3}-[0-9]{3}")
-SENDER_FAULTS = ("Client", "Sender", "MustUnderstand", "VersionMismatch", "DataEncodingUnknown")
+SENDER_FAULTS = ("Client", "Sender")
+NOT_PROCESSED = ("MustUnderstand", "VersionMismatch", "DataEncodingUnknown")
+"""Faults by which SOAP says that the envelope was not even opened: the partner, or our setting for it, is to be mended,
+and the messages of that time are as good as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +110,7 @@ def _fault(fault: etree._Element, status: int) -> PartnerAnswer:
     if value is None:
         value = next((e.text for e in fault.iter(f"{{{SoapVersion.V12.namespace}}}Value")), None)
     name = (value or "").strip().rpartition(":")[2]
-    blames_us = name.startswith(SENDER_FAULTS)
+    if name.startswith(NOT_PROCESSED):
+        return PartnerAnswer(Outcome.NOT_SENT, code or "ENVELOPE")
+    blames_us = name.startswith(SENDER_FAULTS) and code != InternalFault.code
     return PartnerAnswer(Outcome.FAULT if blames_us else Outcome.UNKNOWN, code or "FAULT")
