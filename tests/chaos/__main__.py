@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from tests.chaos.board import drawn, verdict
-from tests.chaos.checks import broken
+from tests.chaos.checks import UNFINISHED, broken
 from tests.chaos.report import figures, write_report
 from tests.chaos.run import Course, Plan, run
 from tests.chaos.senders import Hospital
@@ -26,7 +26,7 @@ def main(
     kills: Annotated[int, typer.Option(min=0, help="Processes killed; a tenth of them the database.")] = 100,
     minutes: Annotated[float, typer.Option(min=0.2, help="In which they are killed.")] = 6.0,
     faults: Annotated[float, typer.Option(min=0, max=0.5, help="Share of requests at partners with a fault.")] = 0.1,
-    senders: Annotated[int, typer.Option(min=1, help="Patients' journeys at once.")] = 16,
+    senders: Annotated[int, typer.Option(min=1, help="Patients' journeys at once.")] = 32,
     drain_minutes: Annotated[float, typer.Option(min=0.1, help="At most, after the last kill.")] = 3.5,
     seed: Annotated[int, typer.Option(help="Decides mix, victims, moments and faults.")] = 1,
     small: Annotated[bool, typer.Option("--small", help="480 messages and 12 kills in about a minute.")] = False,
@@ -46,6 +46,8 @@ def main(
 
         course = run(plan, place, show)
     problems = broken(course.evidence)
+    if (number := len(course.evidence.sent)) < plan.messages:
+        problems[UNFINISHED].insert(0, f"only {number} of {plan.messages} messages could be sent in the time")
     known = figures(course, problems)
     console.print(verdict(known, problems))
     report = write_report(place, course, known, problems)

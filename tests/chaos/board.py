@@ -33,6 +33,7 @@ def drawn(course: Course, hospital: Hospital | None) -> RenderableType:
     )
     for name, done, whole, words in rows:
         table.add_row(name, ProgressBar(total=max(whole, 1), completed=min(done, whole), width=30), words)
+    table.add_row("partners", "", f"{last.faults} faults")
     backlog = "the database is away" if last.backlog is None else f"{last.backlog} deliveries under way"
     table.add_row("backlog", "", backlog)
     return table

@@ -32,7 +32,8 @@ UNAVAILABLE = frozenset({"SYS-429", "SYS-500", "SYS-503"})
 def acknowledged_but_lost(evidence: Evidence) -> list[str]:
     """Whatever was acknowledged is in the store, and every partner that must have it has done it."""
     lost = []
-    applied = {(a.partner, a.operation, a.origin) for a in evidence.arrivals if a.is_applied}
+    done = [a for a in evidence.arrivals if a.is_applied and not a.is_reminder]
+    applied = {(a.partner, a.operation, a.origin) for a in done}
     withdrawn = _withdrawn(evidence)
     for sent in _acknowledged(evidence):
         if sent.is_read:
@@ -256,15 +257,21 @@ def wrongly_refused(evidence: Evidence) -> list[str]:
 
 
 def not_finished(evidence: Evidence) -> list[str]:
-    """After the drain every message is answered and every delivery final."""
+    """After the drain every message is answered, every delivery final, and no job of a final one is left."""
     silent = [sent for sent in evidence.sent if sent.outcome == "unanswered"]
-    return [f"{_name(sent)} was never answered ({sent.code})" for sent in silent] + [
-        f"delivery {d.message_id}, {d.operation} to {d.partner}: {d.state} ({d.last_code}), {d.attempts} attempts"
-        for d in evidence.deliveries
-        if d.state not in FINISHED and d.operation not in READS
-    ]
+    left = [f"{evidence.jobs} jobs are left although their deliveries are final"] if evidence.jobs else []
+    return (
+        left
+        + [f"{_name(sent)} was never answered ({sent.code})" for sent in silent]
+        + [
+            f"delivery {d.message_id}, {d.operation} to {d.partner}: {d.state} ({d.last_code}), {d.attempts} attempts"
+            for d in evidence.deliveries
+            if d.state not in FINISHED and d.operation not in READS
+        ]
+    )
 
 
+UNFINISHED = "not finished after the drain"
 PROMISES: dict[str, Callable[[Evidence], list[str]]] = {
     "acknowledged but lost": acknowledged_but_lost,
     "applied twice": applied_twice,
@@ -272,7 +279,7 @@ PROMISES: dict[str, Callable[[Evidence], list[str]]] = {
     "half done: in one of the two books only": half_done,
     "order violations": out_of_order,
     "refused although nothing was wrong": wrongly_refused,
-    "not finished after the drain": not_finished,
+    UNFINISHED: not_finished,
 }
 
 

@@ -135,6 +135,8 @@ class Evidence:
     paid: list[Booking] = field(default_factory=list)
     """The gateway's: what HIS said that it has booked by itself."""
     his: list[Booking] = field(default_factory=list)
+    jobs: int = 0
+    """Jobs that wait or run although their delivery is final."""
 
 
 # --- the senders ------------------------------------------------------------------------------------------------------
@@ -211,6 +213,14 @@ _BOOKS = text(
     WHERE c.kind = 'CHARGE' AND c.state = 'CONFIRMED'
     """
 )
+_LEFT_OVER = text(
+    """
+    SELECT count(*) FROM procrastinate_jobs j
+    LEFT JOIN delivery d ON d.id = (j.args ->> 'delivery_id')::bigint
+    WHERE j.task_name = 'deliver' AND j.status IN ('todo', 'doing')
+    AND (d.id IS NULL OR d.state IN ('DELIVERED', 'REFUSED', 'DISCARDED'))
+    """
+)
 _REPETITION = "duplicate"
 
 
@@ -253,6 +263,7 @@ def read_store(evidence: Evidence, session: Session) -> None:
             ).order_by(Delivery.id)
         )
     ]
+    evidence.jobs = session.scalar(_LEFT_OVER) or 0
     for sender, number, requisition_no, source, net, codes in session.execute(_BOOKS):
         found = Booking(number=(sender, number), requisition_no=requisition_no, net=net, codes=tuple(codes))
         (evidence.paid if source == "HIS" else evidence.ledger).append(found)

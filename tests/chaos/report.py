@@ -59,6 +59,7 @@ def _counts(course: Course) -> dict[str, Any]:
     return {
         "messages": len(evidence.sent),
         "acknowledged": outcomes["acknowledged"],
+        "of them while processes were killed": course.acknowledged_in_chaos,
         "refused": outcomes["refused"],
         "never answered": outcomes["unanswered"],
         "attempts of the senders": course.tries,

@@ -35,7 +35,7 @@ class Plan:
     minutes: float = 6
     faults: float = 0.1
     """The share of arrivals at partners that meets a fault."""
-    senders: int = 16
+    senders: int = 32
     """Journeys at once."""
     drain_minutes: float = 3.5
     seed: int = 1
@@ -51,6 +51,8 @@ class Sample:
     backlog: int | None
     """Deliveries under way; None while the database is away."""
     kills: int
+    faults: int
+    """What partners have done wrong so far."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,11 @@ class Course:
     evidence: Evidence = field(default_factory=Evidence)
 
     @property
+    def acknowledged_in_chaos(self) -> int:
+        """Before the last kill was done."""
+        return sum(at <= self.calm_at for at, _ in self.latencies)
+
+    @property
     def elapsed(self) -> float:
         return time.monotonic() - self.begun if self.begun else 0
 
@@ -83,11 +90,22 @@ class Watch:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._engine: Engine | None = None
+        self._read: dict[str, int] = {}
+        self._faults = 0
 
     def backlog(self) -> int | None:
         with suppress(SQLAlchemyError, DatabaseError), Session(self.engine()) as session:
             return unfinished(session)
         return None
+
+    def faults(self) -> int:
+        """Lines of the partners' logs that tell of a fault; each is read once."""
+        for partner in self._site.partners.values():
+            with partner.log.open(encoding="utf-8") as log:
+                log.seek(self._read.get(partner.kind, 0))
+                self._faults += log.read().count('"fault": ')
+                self._read[partner.kind] = log.tell()
+        return self._faults
 
     def engine(self) -> Engine:
         if self._engine is None:
@@ -150,7 +168,16 @@ def _looker(
     def look() -> None:
         second = course.elapsed
         course.kills = list(killer.done)
-        course.samples.append(Sample(second, waiting.begun, hospital.acknowledged, watch.backlog(), len(course.kills)))
+        course.samples.append(
+            Sample(
+                second=second,
+                begun=waiting.begun,
+                acknowledged=hospital.acknowledged,
+                backlog=watch.backlog(),
+                kills=len(course.kills),
+                faults=watch.faults(),
+            )
+        )
         show(course, hospital)
         time.sleep(max(0.5 - (course.elapsed - second), 0.05))
 

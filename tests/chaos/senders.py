@@ -132,10 +132,10 @@ class Hospital:
     # --- a journey ----------------------------------------------------------------------------------------------------
 
     def _play(self, chance: random.Random, may_send: Callable[[int], float]) -> None:
-        while (journey := self._waiting.next()) is not None:
+        while time.monotonic() < self.end and (journey := self._waiting.next()) is not None:
             for message in journey:
                 number = self._waiting.count()
-                time.sleep(max(may_send(number), 0))
+                time.sleep(min(max(may_send(number), 0), max(self.end - time.monotonic(), 0)))
                 message_id = f"{message.sender}-{self._seed}-{number:06d}"
                 if not self._deliver(message, message_id, chance):
                     break

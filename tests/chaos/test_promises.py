@@ -321,6 +321,26 @@ def test_a_delivery_that_is_not_final_is_found(state: str):
     assert promises_broken(evidence) == {"not finished after the drain"}
 
 
+def test_a_job_of_a_delivery_that_is_final_is_found():
+    evidence = good_day()
+    evidence.jobs = 1
+    assert promises_broken(evidence) == {"not finished after the drain"}
+
+
+def test_a_reminder_of_a_late_critical_value_is_not_its_push():
+    push = sent(9, PACS, "PushCriticalValue", HIS)
+    row = delivery(9, HIS, push, "critical|HIS|H|01|WJZ1")
+    evidence = good_day()
+    evidence.sent.append(push)
+    evidence.keys.add((push.sender, push.operation, push.message_id))
+    evidence.journal[push.sender, push.operation, push.message_id] = 1
+    evidence.remembered[HIS].append(("critical_values", {"critical_id": NUMBER}))
+    evidence.arrivals.append(arrival(row, 9, is_reminder=True))
+    assert promises_broken(evidence) == {LOST}
+    evidence.arrivals.append(arrival(row, 8))
+    assert promises_broken(evidence) == set()
+
+
 def test_every_promise_has_a_tampering_here():
     words = globals().values()
     assert set(PROMISES) - {word for word in words if isinstance(word, str)} == {
