@@ -30,7 +30,10 @@ START_SECONDS = 90
 STOP_SECONDS = 90
 RESTART_PAUSE = 1.0
 """Until a supervisor that ended is started again, as systemd does it."""
+DELIVERY_WORKERS = 2
+"""So that partners change hands when one of them is killed."""
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+ENVIRONMENT["GATEWAY_DELIVERY_WORKERS"] = str(DELIVERY_WORKERS)
 
 
 class SiteFailed(Exception):
@@ -115,7 +118,7 @@ class Site:
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not (self.is_ready() and {"worker-1", "web-worker-1", "database"} <= self.pids().keys()):
+        while not (self.is_ready() and {"worker-2", "web-worker-2", "database"} <= self.pids().keys()):
             if time.monotonic() > deadline:
                 raise SiteFailed(f"The gateway did not answer within {START_SECONDS} s: {self.log} says why.")
             time.sleep(0.1)
