@@ -65,13 +65,13 @@ CONFINED = {
     "procrastinate": {"delivery"},
     "prometheus_client": {"monitoring"},
     "pydantic_settings": {"config"},
-    "requests": {"demo"},
+    "requests": {"partners", "demo"},
     "spyne": {"soap"},
     "structlog": {"logs"},
     "typer": {"cli"},
     "waitress": {"simulators"},
     "xmlschema": {"cli"},
-    "zeep": {"demo"},
+    "zeep": {"partners", "demo"},
 }
 """Library -> the only parts that may import it, so that it can be replaced."""
 

@@ -46,15 +46,17 @@ class Canonical:
 
     def __init__(self, partner: Partner, contract: Contract, wire: Wire, now: Callable[[], datetime]) -> None:
         self._partner = partner
+        self._wire = wire
         self._now = now
-        self._client = PartnerClient(partner, contract, wire)
+        self._client = PartnerClient(partner, contract.folder)
         self._reader = ReplyReader(contract, wire)
 
     def call(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer:
         """Send one message and read its answer, within `seconds` from now; never raises."""
         with exchange(seconds, self._partner.connect_seconds) as way:
             try:
-                reply = self._client.post(operation, self._addressed(operation, request, stamp))
+                message = self._wire.plain(self._addressed(operation, request, stamp))
+                reply = self._client.post(operation, message)
                 return self._reader.read(operation, stamp.message_id, reply)
             except Exception as problem:
                 return told_as_answer(problem, way)

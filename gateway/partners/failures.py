@@ -11,6 +11,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+import zeep.exceptions as soap
+
 from gateway.errors import InvalidMessage
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.partners.connection import Exchange
@@ -35,6 +37,7 @@ class Failure:
 
 _CUT_OFF = Failure(Outcome.UNKNOWN, "CUT-OFF")
 _WRONG_ADDRESS = Failure(Outcome.NOT_SENT, "ADDRESS")
+_WRONG_WSDL = Failure(Outcome.NOT_SENT, "WSDL")
 _WRONG_MESSAGE = Failure(Outcome.FAULT, "MESSAGE")
 _UNEXPECTED = Failure(Outcome.UNKNOWN, "INTERNAL")
 
@@ -67,12 +70,30 @@ FAILURES: dict[type[BaseException], Failure] = {
     http.ResponseNotReady: _CUT_OFF,
     # An address in partner.toml with which no request can be made
     http.InvalidURL: _WRONG_ADDRESS,
+    # Our own installation: the files of the contract cannot be used
+    soap.WsdlSyntaxError: _WRONG_WSDL,
+    soap.XMLParseError: _WRONG_WSDL,
+    soap.XMLSyntaxError: _WRONG_WSDL,
+    soap.DTDForbidden: _WRONG_WSDL,
+    soap.EntitiesForbidden: _WRONG_WSDL,
+    soap.ExternalReferenceForbidden: _WRONG_WSDL,
+    soap.NamespaceError: _WRONG_WSDL,
+    soap.IncompleteMessage: _WRONG_WSDL,
+    soap.IncompleteOperation: _WRONG_WSDL,
     # Our own message: it does not fit the partner's contract, so no repetition can help
+    soap.ValidationError: _WRONG_MESSAGE,
+    soap.LookupError: _WRONG_MESSAGE,
+    soap.UnexpectedElementError: _WRONG_MESSAGE,
     TypeError: _WRONG_MESSAGE,
     ValueError: _WRONG_MESSAGE,
     AttributeError: _WRONG_MESSAGE,
     LookupError: _WRONG_MESSAGE,
     InvalidMessage: _WRONG_MESSAGE,
+    # zeep reads no answers here, so these would be a surprise
+    soap.Fault: _UNEXPECTED,
+    soap.TransportError: _UNEXPECTED,
+    soap.SignatureVerificationFailed: _UNEXPECTED,
+    soap.Error: _UNEXPECTED,
     Exception: _UNEXPECTED,
 }
 
