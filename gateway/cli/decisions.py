@@ -21,6 +21,7 @@ from gateway.cli.selecting import (
     Operation,
     PartnerName,
     Reason,
+    Replay,
     Since,
     State,
     Until,
@@ -79,6 +80,7 @@ def retry(
     code: Code = None,
     about: About = None,
     state: State = None,
+    replay: Replay = None,
     since: Since = None,
     until: Until = None,
     without_asking: WithoutAsking = False,
@@ -89,16 +91,17 @@ def retry(
 ) -> None:
     """Send again now, before the later ones about the same thing. Of a selection the first of each order goes at once,
     the others follow by themselves."""
+    now = datetime.now(UTC)
     decision = Decision(
         "RETRY_DELIVERY",
         "is sent again now",
         "Send them again now?",
-        lambda session, one: redrive.retry(session, Jobs(), one, ask_first=not without_asking),
+        lambda session, one: redrive.retry(session, Jobs(), one, now, ask_first=not without_asking),
         redrive.goes_first(),
         "follow by themselves, in their order",
     )
     settings = load_settings(folder)
-    wanted = _selection(settings, ids, partner, operation, code, about, state, since, until)
+    wanted = _selection(settings, ids, partner, operation, code, about, state, replay, since, until)
     _decide(settings, decision, wanted, limit, yes, dry_run)
 
 
@@ -110,6 +113,7 @@ def skip(
     code: Code = None,
     about: About = None,
     state: State = None,
+    replay: Replay = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = LIMIT,
@@ -126,7 +130,7 @@ def skip(
         lambda session, one: redrive.discard(session, Jobs(), one, because, now),
     )
     settings = load_settings(folder)
-    wanted = _selection(settings, ids, partner, operation, code, about, state, since, until)
+    wanted = _selection(settings, ids, partner, operation, code, about, state, replay, since, until)
     _decide(settings, decision, wanted, limit, yes, dry_run)
 
 
@@ -137,6 +141,7 @@ def release(
     operation: Operation = None,
     code: Code = None,
     about: About = None,
+    replay: Replay = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = LIMIT,
@@ -157,7 +162,7 @@ def release(
         because,
     )
     settings = load_settings(folder)
-    wanted = _selection(settings, ids, partner, operation, code, about, None, since, until)
+    wanted = _selection(settings, ids, partner, operation, code, about, None, replay, since, until)
     _decide(settings, decision, wanted, limit, yes, dry_run, always_ask=True)
 
 
@@ -169,6 +174,7 @@ def _selection(
     code: str | None,
     about: str | None,
     state: DeliveryState | None,
+    replay: int | None,
     since: datetime | None,
     until: datetime | None,
 ) -> Selection:
@@ -185,6 +191,7 @@ def _selection(
         operation=operation,
         code=code,
         about=about,
+        replay=replay,
         since=begin,
         until=end,
     )

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session, defer
 
-from gateway.cli import decisions
-from gateway.cli.selecting import About, Code, Operation, PartnerName, Since, Until, in_hospital_time
-from gateway.cli.terminal import HERE, Folder, note, plain_table, show
+from gateway.cli import decisions, replays
+from gateway.cli.selecting import (
+    About,
+    Code,
+    Id,
+    Operation,
+    PartnerName,
+    Replay,
+    Since,
+    Until,
+    in_hospital_time,
+    number_of,
+)
+from gateway.cli.terminal import HERE, Failure, Folder, note, plain_table, say, show
 from gateway.config import load_settings
+from gateway.delivery.locks import earlier
+from gateway.delivery.redrive import waiting_behind
 from gateway.delivery.selection import Selection, find
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState
+from gateway.model.journal import Alert, AuditEntry
+from gateway.model.replay import ReplayMember
 from gateway.site import database_session
 
 UNFINISHED = (DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.SENDING, DeliveryState.QUEUED)
 MOST = 1000
+FEW = 5
 
 
 def add_to(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Messages on their way to partners.")
     group.command("list")(list_deliveries)
+    group.command("show")(show_delivery)
     decisions.add_commands(group)
+    replays.add_commands(group)
     app.add_typer(group, name="delivery")
 
 
@@ -34,6 +56,7 @@ def list_deliveries(
     operation: Operation = None,
     code: Code = None,
     about: About = None,
+    replay: Replay = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST)] = 100,
@@ -47,9 +70,16 @@ def list_deliveries(
     begin, end = in_hospital_time(settings, since), in_hospital_time(settings, until)
     with database_session(settings) as session:
         rows: list[Delivery] = []
-        for one in (state,) if state is not None else UNFINISHED:
+        for one in (state,) if state is not None else DeliveryState if replay is not None else UNFINISHED:
             wanted = Selection(
-                states=(one,), partner=partner, operation=operation, code=code, about=about, since=begin, until=end
+                states=(one,),
+                partner=partner,
+                operation=operation,
+                code=code,
+                about=about,
+                replay=replay,
+                since=begin,
+                until=end,
             )
             rows += find(session, wanted, limit - len(rows))
     for row in rows:
@@ -63,6 +93,54 @@ def list_deliveries(
 
 
 def standing(row: Delivery) -> str:
-    """Its state; of a dead letter also whether it lets the later ones go on."""
+    """Its state; whether a dead letter lets the later ones go on, and what it is a replay of."""
+    if row.replay_of is not None:
+        known = row.state == DeliveryState.DELIVERED and row.attempts == 0
+        return f"{row.state}, replay of GW-{row.replay_of}" + (" (not sent: it was there)" if known else "")
     is_released = row.state == DeliveryState.DEAD and row.released_at is not None
     return f"{row.state}, released" if is_released else row.state
+
+
+def show_delivery(number: Id, folder: Folder = HERE) -> None:
+    """How one came to where it is: its attempts, what it waits for, what was decided, and its replays."""
+    settings, wanted = load_settings(folder), number_of(number)
+
+    def time(at: datetime | None) -> str:
+        return f"{at.astimezone(settings.zone):%Y-%m-%d %H:%M:%S}" if at is not None else ""
+
+    with database_session(settings) as session:
+        row = session.get(Delivery, wanted, options=(defer(Delivery.request), defer(Delivery.answer)))
+        if row is None:
+            raise Failure(f"There is no delivery {wanted}.")
+        say(f"{row.operation} to {row.partner} about {row.subject}: {standing(row)}")
+        say(f"From {row.origin_sender_code}, message {row.origin_message_id}, transaction {row.txn_no}")
+        ends = (("next attempt", row.next_attempt_at), ("ended", row.finished_at), ("released", row.released_at))
+        say(", ".join([f"Handed over {time(row.created_at)}", *(f"{what} {time(at)}" for what, at in ends if at)]))
+        before, behind = earlier(session, row) if row.state in UNFINISHED else (), waiting_behind(session, row)
+        if before:
+            say(f"Waits for {', '.join(one.message_id for one in before[:FEW])}" + (" ..." if before[FEW:] else ""))
+        if behind:
+            say(f"{behind:,} wait behind it")
+        attempts = plain_table("ATTEMPT", "MILLISECONDS", "OUTCOME", "ANSWER")
+        query = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == row.id).order_by(DeliveryAttempt.id)
+        for one in session.scalars(query):
+            attempts.add_row(time(one.started_at), f"{one.milliseconds:,}", one.outcome, one.code or "")
+        said = plain_table("AT", "WHO OR WHAT", "", "")
+        for entry in _decisions(session, row):
+            said.add_row(time(entry.at), entry.actor, entry.action, entry.detail or "")
+        for alert in session.scalars(select(Alert).where(Alert.txn_no == row.txn_no).order_by(Alert.id)):
+            settled = f"settled {time(alert.settled_at)}" if alert.settled_at else "unsettled"
+            said.add_row(time(alert.raised_at), "alert", f"{alert.kind}: {alert.subject}", settled)
+        again_in = select(ReplayMember).where(ReplayMember.original_id == row.id).order_by(ReplayMember.batch_id)
+        for member in session.scalars(again_in):
+            again = f"GW-{member.delivery_id}" if member.delivery_id else member.left_out or "not yet handed over"
+            said.add_row("", f"replay {member.batch_id}", again, "")
+    for table in (attempts, said):
+        if table.row_count:
+            show(table)
+
+
+def _decisions(session: Session, row: Delivery) -> Sequence[AuditEntry]:
+    """What people decided about it."""
+    query = select(AuditEntry).where(AuditEntry.subject == f"delivery {row.id}")
+    return session.scalars(query.order_by(AuditEntry.at, AuditEntry.txn_no)).all()

@@ -26,6 +26,7 @@ PartnerName = Annotated[str | None, typer.Option("--partner", metavar="NAME")]
 Operation = Annotated[str | None, typer.Option("--operation", metavar="NAME", help="Such as ReportStatus.")]
 Code = Annotated[str | None, typer.Option("--code", metavar="CODE", help="The last answer, such as HTTP-500.")]
 About = Annotated[str | None, typer.Option("--about", metavar="NO", help="Requisition, visit or critical value.")]
+Replay = Annotated[int | None, typer.Option("--replay", metavar="NUMBER", help="Part of this replay.")]
 Since = Annotated[datetime | None, typer.Option("--since", formats=TIMES, help="Handed over at this time or later.")]
 Until = Annotated[datetime | None, typer.Option("--until", formats=TIMES, help="Handed over before this time.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST, help="Refuse when more than these fit.")]
@@ -61,7 +62,7 @@ def why(reason: str) -> str:
 def need_narrow(selection: Selection) -> None:
     """Nobody means everything there ever was."""
     if not selection.is_narrow:
-        raise Failure("Say which: numbers, --partner, --operation, --code, --about or --since.", WRONG)
+        raise Failure("Say which: numbers, --partner, --operation, --about or --since.", WRONG)
 
 
 def need_few(many: int, limit: int) -> None:

@@ -17,6 +17,10 @@ from gateway.operations.dispatch import Outcome, PartnerAnswer
 WAITS = (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 28800)
 """Seconds before the second, third ... attempt: a day until the twelfth."""
 LONGEST_CRITICAL_WAIT = 30
+ATTEMPTS_OF_REPLAY = 5
+"""Six minutes and a half: so long what is live may have to wait for a replay about the same thing."""
+LONGEST_QUESTION_OF_REPLAY = 900
+"""Seconds a partner has to say whether it knows a charge or refund that may have to be replayed."""
 SHORTEST_QUERY_WAIT, LONGEST_QUERY_WAIT = 5, 300
 JITTER = 0.15
 """So that what failed together does not come back together."""
@@ -60,6 +64,8 @@ class Case:
     """True when as a dead letter it is to hold nobody back."""
     registers: bool = False
     """True for a registration, or its withdrawal, by which HIS books: its money may not be booked twice either."""
+    replay: bool = False
+    """True for one that was delivered before."""
 
 
 class _Meaning(StrEnum):
@@ -88,6 +94,8 @@ _NEXT_OF_MONEY = {
     _Meaning.NOT_YET: (DeliveryState.UNKNOWN, Step.AGAIN),
 }
 _NEXT_OF_REGISTRATION = {**_NEXT, _Meaning.NOT_YET: (DeliveryState.UNKNOWN, Step.AGAIN)}
+# A replay that is not wanted has failed, and nothing rests on it: what is live does not wait for it.
+_NEXT_OF_REPLAY = dict.fromkeys((_Meaning.NO, _Meaning.FAULT), (DeliveryState.REFUSED, Step.DONE))
 _NEXT_WITHOUT_KEEPING = {
     **dict.fromkeys(_Meaning, (DeliveryState.DISCARDED, Step.DONE)),
     _Meaning.YES: (DeliveryState.DELIVERED, Step.DONE),
@@ -98,11 +106,14 @@ _NEXT_WITHOUT_KEEPING = {
 def decide(case: Case, answer: PartnerAnswer) -> Verdict:
     """What follows from this answer."""
     money = is_money(case.operation)
-    state, step = _table(case, money=money)[_meaning(answer)]
+    meaning, table = _meaning(answer), _table(case, money=money)
+    state, step = _NEXT_OF_REPLAY.get(meaning, table[meaning]) if case.replay else table[meaning]
     parked = Step.DONE if case.released else Step.PARKED
     if step is not Step.AGAIN:
         return Verdict(state, parked if step is Step.PARKED else step)
     asks_first = (money or case.registers) and state is DeliveryState.UNKNOWN
+    if case.replay and _is_long_enough(case, asks_first=asks_first):
+        return Verdict(DeliveryState.DEAD, Step.DONE)
     if case.lane != Lane.CRITICAL and not asks_first and case.attempts >= case.max_attempts:
         return Verdict(DeliveryState.DEAD, Step.DONE if money else parked)
     return Verdict(state, step, _wait(case, asks_first=asks_first))
@@ -112,6 +123,13 @@ def _table(case: Case, *, money: bool) -> dict[_Meaning, tuple[DeliveryState, St
     if not case.keep:
         return _NEXT_WITHOUT_KEEPING
     return _NEXT_OF_MONEY if money else _NEXT_OF_REGISTRATION if case.registers else _NEXT
+
+
+def _is_long_enough(case: Case, *, asks_first: bool) -> bool:
+    """A replay is given up sooner; money of which the partner may have got something is asked for as long as any."""
+    if asks_first:
+        return case.attempts == 0 and case.age > LONGEST_QUESTION_OF_REPLAY
+    return case.attempts >= ATTEMPTS_OF_REPLAY
 
 
 def _meaning(answer: PartnerAnswer) -> _Meaning:

@@ -23,7 +23,7 @@ class RedriveRefused(Exception):
     """The delivery cannot be retried, discarded or released; the text says why, and names no patient."""
 
 
-def retry(session: Session, jobs: Jobs, delivery_id: int, *, ask_first: bool = True) -> Delivery:
+def retry(session: Session, jobs: Jobs, delivery_id: int, now: datetime, *, ask_first: bool = True) -> Delivery:
     """Send it again now, before the later ones of its lock, with a fresh count of attempts.
 
     One that was released goes after those that wait already: they had been let go on without it. Money whose answer
@@ -35,7 +35,11 @@ def retry(session: Session, jobs: Jobs, delivery_id: int, *, ask_first: bool = T
     before = earlier(session, row) if row.released_at is None else ()
     if before:
         raise RedriveRefused(f"Delivery {before[0].id} goes before {delivery_id}: decide that one first.")
-    if not (row.state == DeliveryState.UNKNOWN and ask_first):
+    if row.replay_of is not None and not ask_first:
+        raise RedriveRefused(f"Delivery {delivery_id} is a replay: a partner that can be asked is always asked first.")
+    if row.replay_of is not None:
+        row.state, row.started_at = DeliveryState.UNKNOWN, now
+    elif not (row.state == DeliveryState.UNKNOWN and ask_first):
         row.state = DeliveryState.QUEUED
     row.attempts, row.next_attempt_at, row.finished_at = 0, None, None
     jobs.add(session, row, first=row.released_at is None)

@@ -24,6 +24,8 @@ class Selection:
     """ResultCode of the partner, or the kind of failure, of the last attempt."""
     about: str | None = None
     """The requisition, visit or critical value."""
+    replay: int | None = None
+    """Part of this replay."""
     since: datetime | None = None
     until: datetime | None = None
     """When they were handed over, from `since` until before `until`."""
@@ -31,7 +33,7 @@ class Selection:
     @property
     def is_narrow(self) -> bool:
         """Whether anything but a state is said: nobody means all deliveries there ever were."""
-        named = (self.partner, self.operation, self.code, self.about, self.since)
+        named = (self.partner, self.operation, self.code, self.about, self.replay, self.since)
         return bool(self.ids) or any(value is not None for value in named)
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -41,6 +43,7 @@ class Selection:
             (Delivery.operation, self.operation),
             (Delivery.last_code, self.code),
             (Delivery.subject, self.about),
+            (Delivery.replay_batch, self.replay),
         )
         wanted = [column == value for column, value in equal if value is not None]
         wanted += [Delivery.id.in_(self.ids)] if self.ids else []
@@ -56,7 +59,7 @@ class Selection:
         words = (
             ("ids", ",".join(map(str, self.ids))),
             ("state", ",".join(sorted(self.states))),
-            *((name, getattr(self, name)) for name in ("partner", "operation", "code", "about")),
+            *((name, getattr(self, name)) for name in ("partner", "operation", "code", "about", "replay")),
             *times,
         )
         return " ".join(f"{name}={value}" for name, value in words if value)

@@ -24,6 +24,7 @@ from gateway.delivery.holds import HELD_SECONDS, Holds
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.locks import Lock, is_money
 from gateway.delivery.policy import Case, Step, Verdict, decide
+from gateway.delivery.replayed import after_replay
 from gateway.delivery.usual import delivered, take
 from gateway.errors import InvalidMessage
 from gateway.messages.wire import Wire
@@ -71,6 +72,7 @@ class Work:
     """True for a registration, or its withdrawal, by which this HIS books: that is money too."""
     started_at: datetime
     clock: float
+    is_replay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Sender:
         if isinstance(work, Verdict):
             return Report(work)
         answer = self.call(work)
-        if answer.is_yes:
+        if answer.is_yes and not work.is_replay:
             report = while_database_is_away(lambda: self._delivered(work, answer, job_id), STORING_WAITS)
             if report is not None:
                 return report
@@ -191,7 +193,7 @@ class Sender:
         """What is stored of the message cannot be sent."""
         row.state, row.last_code, row.finished_at = DeliveryState.DEAD, "MESSAGE", self.now()
         raise_alarms(session, row, Outcome.FAULT, self.now())
-        return Verdict(DeliveryState.DEAD, Step.PARKED)
+        return Verdict(DeliveryState.DEAD, Step.PARKED if row.released_at is None else Step.DONE)
 
     def _begin_again(self, work: Work) -> Work | Verdict:
         """The partner does not know the charge or refund: it goes out again under the same number."""
@@ -217,8 +219,21 @@ class Sender:
         return self._work(row, forward, keep)
 
     def _work(self, row: Delivery, forward: Forward, keep: bool, *, asks_first: bool = False) -> Work:
-        stamp, registers = Stamp(row.message_id, forward.origin), self._registers(forward)
-        return Work(row.id, row.attempts, forward, stamp, keep, asks_first, registers, self.now(), time.monotonic())
+        registers, is_replay = self._registers(forward), row.replay_of is not None
+        # A registration has no number of its own: HIS knows it, and what it charged, by its MessageId alone.
+        message_id = f"GW-{row.replay_of}" if registers and is_replay else row.message_id
+        return Work(
+            delivery_id=row.id,
+            attempts=row.attempts,
+            forward=forward,
+            stamp=Stamp(message_id, forward.origin),
+            keep=keep,
+            asks_first=asks_first,
+            registers=registers,
+            is_replay=is_replay,
+            started_at=self.now(),
+            clock=time.monotonic(),
+        )
 
     def _registers(self, forward: Forward) -> bool:
         settings = self.partners.settings(forward.partner)
@@ -287,7 +302,8 @@ class Sender:
     def _apply(
         self, session: Session, row: Delivery, work: Work, answer: PartnerAnswer
     ) -> tuple[Verdict, PartnerAnswer]:
-        if not self.follow_up(session, work.forward, answer):
+        is_replay = row.replay_of is not None
+        if not is_replay and not self.follow_up(session, work.forward, answer):
             answer = PartnerAnswer(Outcome.UNKNOWN, "INTERNAL")
         verdict, now = decide(self._case(row, work), answer), self.now()
         session.add(
@@ -302,7 +318,10 @@ class Sender:
         row.state, row.last_code = verdict.state, answer.code
         row.next_attempt_at = now + timedelta(seconds=verdict.wait) if verdict.step is Step.AGAIN else None
         row.finished_at = None if verdict.step is Step.AGAIN else now
-        raise_alarms(session, row, answer.outcome, now, registers=work.registers)
+        if is_replay:
+            after_replay(session, self.wire, row, answer, now, registers=work.registers)
+        else:
+            raise_alarms(session, row, answer.outcome, now, registers=work.registers)
         if answer.response is not None and row.operation not in READS:
             row.answer = self.wire.write(answer.response)
         return verdict, answer
@@ -334,6 +353,7 @@ class Sender:
             keep=work.keep,
             released=row.released_at is not None,
             registers=work.registers,
+            replay=row.replay_of is not None,
         )
 
 

@@ -21,7 +21,7 @@ _TAKE = f"""
     WHERE id = %(id)s AND state = '{DeliveryState.QUEUED}' AND (next_attempt_at IS NULL OR next_attempt_at <= %(now)s)
         AND partner || '.' || lane <> ALL(%(held)s)
     RETURNING id, partner, operation, lane, lock, state, attempts, txn_no, hospital_code, origin_sender_code,
-        origin_message_id, request
+        origin_message_id, request, replay_of
     """  # noqa: S608 - our own names
 _DELIVERED = f"""
     WITH done AS (

@@ -93,6 +93,10 @@ class Delivery(Base):
     """The children of the partner's Response element as XML, once it answered."""
     released_at: Mapped[datetime | None]
     """Since when it holds nobody back as a dead letter: an operator let the later ones of its lock go on."""
+    replay_of: Mapped[int | None] = mapped_column(BigInteger)
+    """The delivery whose message this sends again, always the first one."""
+    replay_batch: Mapped[int | None] = mapped_column(BigInteger)
+    """The replay it is part of."""
 
     __mapper_args__ = {"primary_key": [id]}  # noqa: RUF012 - SQLAlchemy reads it from the class
 

@@ -158,7 +158,10 @@ def _withdraw(
     if not places & charged:
         return
     waiting = select(Delivery).where(
-        Delivery.txn_no == charge.txn_no, Delivery.operation == "ChargeItem", Delivery.state == DeliveryState.QUEUED
+        Delivery.txn_no == charge.txn_no,
+        Delivery.operation == "ChargeItem",
+        Delivery.state == DeliveryState.QUEUED,
+        Delivery.replay_of.is_(None),
     )
     rows = session.scalars(waiting.with_for_update()).all()
     if rows and places >= charged:

@@ -135,7 +135,9 @@ def _record(
 
 def _is_delivered(unit: Unit, txn_no: str) -> bool | None:
     """Whether everybody who must have it has it; None when nobody must. What insurance makes of it is HIS's affair."""
-    query = select(Delivery.state).where(Delivery.txn_no == txn_no, Delivery.operation.not_in(OPERATIONS))
+    query = select(Delivery.state).where(
+        Delivery.txn_no == txn_no, Delivery.operation.not_in(OPERATIONS), Delivery.replay_of.is_(None)
+    )
     states = unit.session.scalars(query).all()
     wanted = [state for state in states if state != DeliveryState.DISCARDED]
     return all(state == DeliveryState.DELIVERED for state in wanted) if wanted else None

@@ -94,6 +94,7 @@ def _queries(before: datetime, critical_before: datetime) -> dict[OpenKind, Sele
             Delivery.operation == "SubmitRequisition",
             Delivery.state.in_(UNFINISHED),
             Delivery.created_at < before,
+            Delivery.replay_of.is_(None),
             exists().where(
                 Requisition.hospital_code == Delivery.hospital_code,
                 Requisition.requisition_no == Delivery.subject,

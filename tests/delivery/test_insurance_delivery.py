@@ -109,7 +109,7 @@ def test_a_refused_message_can_be_sent_again_once_the_reason_is_mended(
     with insured.working():
         insured.wait_for(upload, "REFUSED")
         with insured.sessions.begin() as session:
-            retry(session, insured.jobs, upload)
+            retry(session, insured.jobs, upload, insured.now())
         insured.wait_for(upload, "DELIVERED")
     assert [d["state"] for d in platform.state()["details"]] == ["UPLOADED"]
 

@@ -213,7 +213,7 @@ def test_his_that_wants_to_be_asked_later_may_have_charged(charging_site, his):
 def test_an_operator_who_retries_a_lost_registration_lets_it_be_asked_for(charging_site, his):
     delivery = registration(charging_site, his, "lost")
     with charging_site.sessions.begin() as session:
-        redrive.retry(session, charging_site.jobs, delivery)
+        redrive.retry(session, charging_site.jobs, delivery, charging_site.now())
     charging_site.sender.attempt(delivery)
     assert [r.operation for r in his.received] == ["ReportStatus", "QueryTransaction"]
 

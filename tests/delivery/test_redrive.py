@@ -22,7 +22,7 @@ def stuck(site, his, operation: str = "ReportStatus", behaviour: str = "refuse:S
 
 def retry(site, delivery: int, **how) -> None:
     with site.sessions.begin() as session:
-        redrive.retry(session, site.jobs, delivery, **how)
+        redrive.retry(session, site.jobs, delivery, site.now(), **how)
 
 
 def discard(site, delivery: int) -> None:
