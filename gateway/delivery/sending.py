@@ -61,6 +61,7 @@ class Work:
     """An attempt that has begun."""
 
     delivery_id: int
+    created_at: datetime
     attempts: int
     """Which attempt it is; a later number in the row means that somebody else has taken over."""
     forward: Forward
@@ -224,6 +225,7 @@ class Sender:
         message_id = f"GW-{row.replay_of}" if registers and is_replay else row.message_id
         return Work(
             delivery_id=row.id,
+            created_at=row.created_at,
             attempts=row.attempts,
             forward=forward,
             stamp=Stamp(message_id, forward.origin),
@@ -256,6 +258,7 @@ class Sender:
         hook, operation = self._hooks.get(work.forward.operation), work.forward.operation
         values = {
             "id": work.delivery_id,
+            "created_at": work.created_at,
             "attempts": work.attempts,
             "job_id": job_id,
             "now": self.now(),

@@ -15,20 +15,25 @@ from sqlalchemy.orm import Session
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.operations.dispatch import Outcome
 
+RECENT = "interval '10 days'"
+"""So that PostgreSQL looks into one month, or two, whatever is kept; what waited longer is found row by row."""
+
 _TAKE = f"""
     UPDATE delivery
     SET state = '{DeliveryState.SENDING}', attempts = attempts + 1, started_at = %(now)s, next_attempt_at = NULL
-    WHERE id = %(id)s AND state = '{DeliveryState.QUEUED}' AND (next_attempt_at IS NULL OR next_attempt_at <= %(now)s)
+    WHERE id = %(id)s AND created_at BETWEEN %(now)s - {RECENT} AND %(now)s + {RECENT}
+        AND state = '{DeliveryState.QUEUED}' AND (next_attempt_at IS NULL OR next_attempt_at <= %(now)s)
         AND partner || '.' || lane <> ALL(%(held)s)
-    RETURNING id, partner, operation, lane, lock, state, attempts, txn_no, hospital_code, origin_sender_code,
-        origin_message_id, request, replay_of
+    RETURNING id, created_at, partner, operation, lane, lock, state, attempts, txn_no, hospital_code,
+        origin_sender_code, origin_message_id, request, replay_of
     """  # noqa: S608 - our own names
 _DELIVERED = f"""
     WITH done AS (
         UPDATE delivery
         SET state = '{DeliveryState.DELIVERED}', last_code = '0', next_attempt_at = NULL, finished_at = %(now)s,
             answer = %(answer)s
-        WHERE id = %(id)s AND state = '{DeliveryState.SENDING}' AND attempts = %(attempts)s
+        WHERE id = %(id)s AND created_at = %(created_at)s AND state = '{DeliveryState.SENDING}'
+            AND attempts = %(attempts)s
         RETURNING id
     ), attempt AS (
         INSERT INTO delivery_attempt (delivery_id, started_at, milliseconds, outcome, code)
