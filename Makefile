@@ -25,6 +25,12 @@ chaos: $(VENV)/ready   ## kill processes at random under load, and count what wa
 bench: $(VENV)/ready   ## requests per second and CPU per request, beside a bare Spyne service
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-delivery: $(VENV)/ready   ## messages per second, CPU and latency of delivery, beside bare Procrastinate
+	$(BIN)/python -m benchmarks.delivery $(ARGS)
+
+bench-outage: $(VENV)/ready   ## an hour without HIS: how 30,000 waiting messages drain
+	$(BIN)/python -m benchmarks.outage $(ARGS)
+
 lint: $(VENV)/ready   ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -16,7 +16,7 @@ from rich.table import Table
 from benchmarks.measure import Key, Plan, Sample, median
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of the figures -->"
+BEGIN, END = "<!-- {}: written by `make bench` -->", "<!-- end of the {} -->"
 HEADINGS = ("server", "clients", "requests/s", "CPU µs", "DB µs", "p50 ms", "p99 ms", "× requests/s", "÷ CPU µs")
 Samples = dict[Key, list[Sample]]
 
@@ -136,12 +136,12 @@ def _line(cells: list[str] | tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write_figures(section: str) -> Path:
-    """Put the section between the markers of docs/benchmarks.md."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write_figures(section: str, name: str = "figures") -> Path:
+    """Put the section between the markers of its name in docs/benchmarks.md."""
+    text, first, last = DOCUMENT.read_text(encoding="utf-8"), BEGIN.format(name), END.format(name)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise SystemExit(f"{DOCUMENT} has lost its markers: {BEGIN} and {END}.")
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{section}\n{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{DOCUMENT} has lost its markers: {first} and {last}.")
+    DOCUMENT.write_text(f"{before}{first}\n{section}\n{last}{after}", encoding="utf-8")
     return DOCUMENT
