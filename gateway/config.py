@@ -197,7 +197,7 @@ class Partner(Strict):
     total_seconds: float = Field(default=20, gt=0, le=300)
     concurrency: int = Field(default=4, ge=1, le=64)
     critical_concurrency: int = Field(default=2, ge=1, le=16)
-    rate_per_second: float = Field(default=50, gt=0)
+    rate_per_second: float = Field(default=100, gt=0)
     max_attempts: int = Field(default=12, ge=1)
     registration_charges: bool = False
     """Of a HIS: true when it charges by itself on a forwarded REGISTER; the gateway then sends no ChargeItem."""
