@@ -71,6 +71,7 @@ CODES = {
         "The message does not fit the contract, so it was not sent.",
         "the message; report it as a fault of ours",
     ),
+    "WSDL": ("The contract's own files cannot be read, so nothing was sent.", "the installation: install it again"),
     "ADDRESS": ("No request can be made with this address.", "`url` in partner.toml"),
     "INTERNAL": ("What follows from the answer could not be stored, or something unforeseen.", "the gateway's log"),
     "LOST": ("The process that was sending died.", "nothing: it is taken up again"),
