@@ -24,6 +24,7 @@ from gateway.cli import (
     deliveries,
     demo,
     explain,
+    messages,
     money,
     partners,
     reconcile,
@@ -41,7 +42,7 @@ from gateway.security.secrets import KeyFileError
 
 GROUPS = (
     *(site, running, database, clients, records, audit),
-    *(partners, deliveries, money, critical, alerts, reconcile, call, explain, demo, simulate),
+    *(partners, deliveries, messages, money, critical, alerts, reconcile, call, explain, demo, simulate),
 )
 INTERRUPTED = 130
 

@@ -168,11 +168,13 @@ def _chosen(session: Session, selection: Selection, limit: int) -> list[_Origina
 
 
 def _named(session: Session, numbers: Collection[int]) -> list[_Original]:
-    found = {}
-    for number in numbers:
-        row = session.get(Delivery, number)
-        if row is not None and row.replay_of is not None:
-            row = session.get(Delivery, row.replay_of)
+    columns = (Delivery.id, Delivery.partner, Delivery.operation, Delivery.created_at, Delivery.state)
+    repeated = select(Delivery.id, Delivery.replay_of).where(Delivery.id.in_(numbers), Delivery.replay_of.is_not(None))
+    first = dict(session.execute(repeated).all())
+    wanted = {first.get(number) or number for number in numbers}
+    found = {row.id: row for row in session.execute(select(*columns).where(Delivery.id.in_(wanted)))}
+    for number in sorted(wanted):
+        row = found.get(number)
         if row is None:
             raise ReplayRefused(f"There is no delivery {number}.")
         if row.state != DeliveryState.DELIVERED:
@@ -184,8 +186,7 @@ def _named(session: Session, numbers: Collection[int]) -> list[_Original]:
             raise ReplayRefused(
                 f"Delivery {row.id} is {row.operation}, which is not replayed: it cannot be asked whether it is there."
             )
-        found[row.id] = _Original(row.id, row.partner, row.operation, row.created_at)
-    return [found[number] for number in sorted(found)]
+    return [_Original(row.id, row.partner, row.operation, row.created_at) for _, row in sorted(found.items())]
 
 
 def superseded(session: Session, originals: Sequence[int]) -> set[int]:
