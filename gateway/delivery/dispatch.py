@@ -121,12 +121,12 @@ class QueueDispatch:
             # Holds the lock while the question is out, and goes on with it if this process dies.
             self._jobs.add(session, row, at=job_at, keep=keep)
         at_once = not refusal and not earlier(session, row)
-        work = self._sender.mark_sending(row, forward, keep) if at_once else None
+        work = self._sender.mark_sending(row, forward, keep, seconds) if at_once else None
         if work is None:
             row.next_attempt_at = job_at
         session.commit()
         if work is None and not refusal:
-            work = self._await_turn(row.id, forward, keep, deadline - seconds / 2)
+            work = self._await_turn(row.id, forward, keep, deadline, seconds / 2)
         if work is None:
             nothing = PartnerAnswer(Outcome.NOT_SENT, refusal or "ORDER")
             self._give_up(row.id, forward, nothing, keep=keep)
@@ -179,9 +179,12 @@ class QueueDispatch:
 
     # --- order --------------------------------------------------------------------------------------------------------
 
-    def _await_turn(self, delivery_id: int, forward: Forward, keep: bool, until: float) -> Work | None:
-        """Wait while what goes before is just being sent, or about to be; None when it takes longer or has failed."""
-        while time.monotonic() < until:
+    def _await_turn(
+        self, delivery_id: int, forward: Forward, keep: bool, deadline: float, for_sending: float
+    ) -> Work | None:
+        """Wait while what goes before is just being sent, or about to be; None when it has failed, or takes so long
+        that less than `for_sending` would be left until the deadline."""
+        while (left := deadline - time.monotonic()) > for_sending:
             time.sleep(TURN_POLL_SECONDS)
             with self._sender.sessions.begin() as session:
                 row = session.get_one(Delivery, delivery_id)
@@ -191,7 +194,7 @@ class QueueDispatch:
                 if not before:
                     session.refresh(row, with_for_update=True)
                     is_waiting = row.state == DeliveryState.QUEUED and row.attempts == 0
-                    return self._sender.mark_sending(row, forward, keep) if is_waiting else None
+                    return self._sender.mark_sending(row, forward, keep, left) if is_waiting else None
         return None
 
     def _give_up(self, delivery_id: int, forward: Forward, nothing: PartnerAnswer, *, keep: bool) -> None:

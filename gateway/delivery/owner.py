@@ -45,7 +45,7 @@ class Timing:
     """For jobs that have become due; new ones are told of at once."""
     heartbeat: float = 3
     stalled: float = 12
-    """Without a heartbeat, until a worker's jobs are given to others."""
+    """Without a heartbeat, until a worker counts as dead."""
     recovery: float = 5
     adoption: float = 60
     lease: float = 1
@@ -53,7 +53,7 @@ class Timing:
     """In a row, until a partner is left alone."""
     pause: float = 10
     """Until it is tried with one message."""
-    unexpected: float = 15
+    unexpected: float = 5
     """Until a job is run again that could not even be tried, for example because the database was away."""
 
 
@@ -312,16 +312,30 @@ class Owner:
             return
 
     async def _recover(self) -> None:
-        """Jobs of workers that have died go back to where they were, with their place in the order."""
+        """Jobs that nobody has in hand any more go back to where they were, with their place in the order.
+
+        Nobody but this owner's lanes: there is no other owner, or this process would not hold the partner's lease. So
+        the first look, when it has just taken over, need not wait until the heartbeat of the former one is missed.
+        Should that still be sending (it has lost its lease and not its life), the delivery's own state keeps it from
+        being sent a second time meanwhile.
+        """
         for lane in Lane:
-            for job in await self._app.job_manager.get_stalled_jobs(
-                queue=queue_of(self._partner.name, lane), seconds_since_heartbeat=self._timing.stalled
-            ):
-                _log.warning("Delivery job %s of a worker that died is taken over.", job.id)
-                await self._app.job_manager.retry_job(job, retry_at=utcnow())
+            ours = self._worker_ids()
+            running = await self._app.job_manager.get_stalled_jobs(
+                queue=queue_of(self._partner.name, lane), seconds_since_heartbeat=0
+            )
+            ours |= self._worker_ids()
+            for job in running:
+                if job.worker_id not in ours:
+                    _log.warning("Delivery job %s of a worker that died is taken over.", job.id)
+                    await self._app.job_manager.retry_job(job, retry_at=utcnow())
         await self._in_transaction(
             lambda session: lift(session, self._partner.name, self._partner.concurrency, self._sender.now())
         )
+
+    def _worker_ids(self) -> set[int | None]:
+        """The numbers of the lanes that run now."""
+        return {worker.worker_id for worker in self._lanes.values() if worker.worker_id is not None}
 
     async def _adopt(self) -> None:
         await self._in_transaction(

@@ -211,12 +211,12 @@ class Sender:
         self.holds.refresh(session)
         return self.holds.of(row.partner, row.lane) is not None
 
-    def mark_sending(self, row: Delivery, forward: Forward, keep: bool) -> Work:
-        """The row as it stands while a partner is called; the caller commits."""
+    def mark_sending(self, row: Delivery, forward: Forward, keep: bool, seconds: float | None = None) -> Work:
+        """The row as it stands while a partner is called, for `seconds` at most if that is known; caller commits."""
         row.state = DeliveryState.SENDING
         row.attempts = (row.attempts or 0) + 1
         row.started_at = self.now()
-        row.next_attempt_at = None
+        row.next_attempt_at = row.started_at + timedelta(seconds=seconds + GRACE_SECONDS) if seconds else None
         return self._work(row, forward, keep)
 
     def _work(self, row: Delivery, forward: Forward, keep: bool, *, asks_first: bool = False) -> Work:
@@ -245,7 +245,7 @@ class Sender:
     def _seconds_too_early(self, row: Delivery) -> float:
         """A job may be run before its time: after a crash, or while another process still waits for the answer."""
         due = row.next_attempt_at
-        if row.state == DeliveryState.SENDING and row.started_at is not None:
+        if row.state == DeliveryState.SENDING and row.started_at is not None and due is None:
             settings = self.partners.settings(row.partner)
             patience = max(settings.total_seconds if settings else DEFAULT_SECONDS, self._sync_seconds)
             due = row.started_at + timedelta(seconds=patience + GRACE_SECONDS)

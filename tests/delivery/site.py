@@ -146,6 +146,13 @@ class Site:
             query = text("SELECT * FROM procrastinate_jobs WHERE id = :id")
             return session.execute(query, {"id": self.row(delivery_id).job_id}).one_or_none()
 
+    def count_jobs(self, status: str) -> int:
+        with self.sessions() as session:
+            query = text(
+                "SELECT count(*) FROM procrastinate_jobs WHERE status = CAST(:status AS procrastinate_job_status)"
+            )
+            return int(session.execute(query, {"status": status}).scalar_one())
+
     def change(self, delivery_id: int, **values: Any) -> None:
         with self.sessions.begin() as session:
             row = session.get_one(Delivery, delivery_id)

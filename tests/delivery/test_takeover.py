@@ -8,12 +8,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
+from gateway.delivery import dispatch, sending
 from gateway.delivery.leases import OWNER
-from tests.delivery.site import number_of
+from tests.delivery.site import FAST, number_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -75,3 +79,63 @@ def test_a_process_that_is_told_to_end_ends_by_itself(make_site, his):
         assert running.wait(10) == 0
         assert running.stdout.readline() == "ended\n"
     assert site.state(delivery) == "DELIVERED"
+
+
+def test_what_a_killed_process_had_fetched_is_sent_at_once_by_the_next(make_site, his):
+    """Not when its heartbeat is missed: whoever holds the lease knows that nobody else is at work."""
+    site = make_site(his.partner("HIS", rate_per_second=1, concurrency=6))
+    slow = replace(FAST, stalled=600)
+    with process(site) as first:
+        site.put(*[site.forward(key=f"R{key}") for key in range(8)])
+        site.wait(lambda: site.count_jobs("doing") >= 5)
+        first.kill()
+        first.wait()
+        at = time.time()
+        site.settings = site.settings.model_copy(update={"partners": (his.partner("HIS", concurrency=6),)})
+        with site.working(slow):
+            site.wait_until_all_is_finished(10)
+    assert max(r.started for r in his.received) < at + 5
+    assert Counter(r.message_id for r in his.received).most_common(1)[0][1] == 1
+
+
+def test_jobs_that_are_being_run_are_not_taken_from_oneself(make_site, his):
+    site = make_site(his.partner("HIS", concurrency=3))
+    his.behave = lambda request: "slow:1.2"
+    site.put(*[site.forward(key=f"R{key}") for key in range(3)])
+    with site.working(replace(FAST, recovery=0.05)):
+        site.wait_until_all_is_finished()
+    assert len(his.received) == 3
+    with site.sessions() as session:
+        assert session.execute(text("SELECT max(attempts) FROM delivery")).scalar() == 1
+
+
+def test_a_question_whose_process_died_is_taken_up_when_nobody_can_be_waiting_for_it_any_more(
+    make_site, his, monkeypatch
+):
+    """Not only after the time a queued message may take: nobody asks longer than the caller waits."""
+    monkeypatch.setattr(sending, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(dispatch, "GRACE_SECONDS", 0.3)
+    site = make_site(his.partner("HIS", total_seconds=60), sync_seconds=1)
+    monkeypatch.setattr(site.sender, "conclude", lambda *_, **__: pytest.fail("the process has died"))
+    his.script.append("lost")
+    with pytest.raises(BaseException, match="died"):
+        site.ask(site.forward(), 1)
+    at = time.monotonic()
+    asked = site.newest().id
+    assert site.state(asked) == "SENDING"
+    monkeypatch.undo()
+    with site.working():
+        site.wait_for(asked, "DELIVERED", 10)
+    assert 0.5 < time.monotonic() - at < 6
+
+
+def test_a_new_owner_does_not_leave_waiting_for_hours_what_the_former_one_could_not_send(make_site, his):
+    site = make_site(his.partner("HIS"))
+    his.script.append("http:503")
+    waiting = site.put(site.forward(key="R1"))[0]
+    site.sender.attempt(waiting)
+    site.run_sql("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '8 hours'")
+    site.change(waiting, next_attempt_at=site.now() + timedelta(hours=8))
+    with site.working():
+        site.put(site.forward(key="R2"))
+        site.wait_until_all_is_finished()
