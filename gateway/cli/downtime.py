@@ -150,7 +150,7 @@ def status(name: MaybeName = None, folder: Folder = HERE) -> None:
         found, service, rate = waiting[one], served.get(one), left.get(one, 0) / RATE_SECONDS
         counts = [str(found.count(kind)) for kind in ("money", "other", "critical", "dead")]
         oldest = _duration((now - found.oldest).total_seconds()) if found.oldest else ""
-        owner, speed = service.process if service else "none", f"{rate:.1f}" if rate else "unknown"
+        owner, speed = service.process if service else "none", _speed(rate) if rate else "unknown"
         table.add_row(one, mode, until, _breaker(service), owner, *counts, oldest, speed, _time_left(found.left, rate))
     show(table)
 
@@ -176,7 +176,10 @@ def _show_one(
         ("Waiting", ", ".join(f"{found.count(kind)} {kind}" for kind in ("money", "other", "critical"))),
         ("Oldest", _duration((now - found.oldest).total_seconds()) if found.oldest else "none"),
         ("Dead letters", f"{found.count('dead')}{behind}"),
-        ("Rate", f"{rate:.1f} per second in the last minute" if rate else "unknown: nothing moved in the last minute"),
+        (
+            "Rate",
+            f"{_speed(rate)} per second in the last minute" if rate else "unknown: nothing moved in the last minute",
+        ),
         ("Time left", _time_left(found.left, rate)),
     ]
     for word, value in lines:
@@ -194,6 +197,10 @@ def _when(settings: Settings, order: PartnerHold) -> str:
 
 def _shown(settings: Settings, at: datetime | None) -> str:
     return f"{at.astimezone(settings.zone):%Y-%m-%d %H:%M}" if at is not None else ""
+
+
+def _speed(rate: float) -> str:
+    return f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
 
 
 def _duration(seconds: float) -> str:
@@ -225,7 +232,7 @@ class _Look:
 
     @property
     def words(self) -> str:
-        speed = f"{self.rate:.1f} per second" if self.rate else "nothing moves"
+        speed = f"{_speed(self.rate)} per second" if self.rate else "nothing moves"
         return f"{self.found.left} wait, {speed}, time left: {_time_left(self.found.left, self.rate)}"
 
 

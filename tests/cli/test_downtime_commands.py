@@ -195,7 +195,7 @@ def test_the_rate_is_measured_and_so_is_the_time_left(gateway: Command, session:
     for _ in range(12):
         delivery(session)
     one = gateway("partner", "status", "HIS").out
-    assert "Rate: 0.1 per second in the last minute\nTime left: 2 min\n" in one
+    assert "Rate: 0.10 per second in the last minute\nTime left: 2 min\n" in one
 
 
 def test_who_serves_a_partner_and_whether_it_is_left_alone_is_known_by_its_locks(gateway: Command, session: Session):
@@ -241,7 +241,7 @@ def test_a_backlog_is_watched_until_nothing_waits(gateway: Command, session: Ses
     lines = said.out.splitlines()
     assert said.code == 0
     assert lines[0] == "HIS: 10 wait, nothing moves, time left: unknown."
-    assert any(re.fullmatch(r"HIS: \d wait, \d+\.\d per second, time left: \d s\.", line) for line in lines[1:])
+    assert any(re.fullmatch(r"HIS: \d wait, \d+\.\d+ per second, time left: \d s\.", line) for line in lines[1:])
     assert lines[-1] == "Nothing waits for HIS any more; 10 have left."
 
 
