@@ -149,7 +149,7 @@ MIX: tuple[tuple[Callable[[int, random.Random], Journey], int], ...] = (
     (critical, 9),
     (admission, 7),
 )
-"""Journeys and their weights, after the figures of a day in docs/chaos.md."""
+"""Journeys and their weights: mostly statuses, as on a hospital's day, and more money and changes than that has."""
 
 
 class Waiting:
