@@ -111,6 +111,11 @@ def test_what_is_committed_is_safe_and_nothing_listens_on_the_network(database: 
     assert {name: ask(database.url(), f"SHOW {name}") for name in expected} == expected
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can")
+def test_after_a_crash_it_has_everything_written_by_one_order(database: EmbeddedDatabase):
+    assert ask(database.url(), "SHOW recovery_init_sync_method") == "syncfs"
+
+
 def test_the_log_never_names_a_patient(database: EmbeddedDatabase):
     ask(database.url(), "CREATE TABLE patient (name text UNIQUE)")
     ask(database.url(), "INSERT INTO patient VALUES (%s)", "ZHANGSAN")
