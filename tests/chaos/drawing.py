@@ -17,6 +17,8 @@ COLOURS = {
     BACKEND: "#e58a8e",
     SUPERVISOR: "#6b3fa0",
 }
+LEGEND = 138
+"""Between two words of the legend."""
 BUCKET = 5
 """Seconds of which the waiting times are drawn together."""
 
@@ -63,12 +65,16 @@ def _panel(course: Course, seconds: float, number: int, title: str, lines: list[
     return (
         f'<rect x="{calm:.1f}" y="{top}" width="{WIDTH - RIGHT - calm:.1f}" height="{HEIGHT}" fill="#eef6f0"/>{kills}'
         f'<text x="{LEFT}" y="{top - 8}" font-weight="600">{html.escape(title)}</text>'
-        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end">{most:,.4g}</text>'
+        f'<text x="{LEFT - 6}" y="{top + 10}" text-anchor="end">{_number(most)}</text>'
         f'<text x="{LEFT - 6}" y="{top + HEIGHT}" text-anchor="end">0</text>'
         f'<path d="M{LEFT} {top}V{top + HEIGHT}H{WIDTH - RIGHT}" fill="none" stroke="#8a99a8"/>'
         + "".join(_line(points, colour, x, y) for points, colour in lines)
         + _seconds(seconds, x, top + HEIGHT)
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _line(points: Points, colour: str, x: Callable[[float], float], y: Callable[[float], float]) -> str:
@@ -93,9 +99,10 @@ def _waits(course: Course, share: float) -> Points:
 
 def _legend(course: Course, height: float) -> str:
     seen = [what for what in COLOURS if any(kill.what == what for kill in course.kills)]
-    parts = [
-        f'<rect x="{LEFT + number * 145}" y="{height - 24}" width="12" height="12" fill="{COLOURS[what]}"/>'
-        f'<text x="{LEFT + number * 145 + 18}" y="{height - 14}">{html.escape(what)} killed</text>'
+    parts = [f'<text x="{LEFT - 6}" y="{height - 14}" text-anchor="end">killed:</text>']
+    parts += [
+        f'<rect x="{LEFT + number * LEGEND}" y="{height - 24}" width="12" height="12" fill="{COLOURS[what]}"/>'
+        f'<text x="{LEFT + number * LEGEND + 18}" y="{height - 14}">{html.escape(what)}</text>'
         for number, what in enumerate(seen)
     ]
     return "".join(parts)
