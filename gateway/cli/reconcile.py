@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract
+from gateway.delivery.holds import Holds
 from gateway.delivery.routing import partners_of
 from gateway.messages.wire import Wire
 from gateway.partners.registry import Partners
@@ -96,7 +97,7 @@ def reconcile(
     summaries, silent = [], None
     with database_session(settings) as session, _progress() as tell:
         runner = Runner(settings, lambda: datetime.now(settings.zone), tell)
-        for counterpart, source in _sources(settings, hospital, his_file, insurer_file, asked):
+        for counterpart, source in _sources(session, settings, hospital, his_file, insurer_file, asked):
             order = Order(hospital, wanted, counterpart, operator(), department, every)
             try:
                 summaries.append(_compare(session, runner, order, source, settings, sheets))
@@ -163,14 +164,19 @@ Source = FileList | Books
 
 
 def _sources(
-    settings: Settings, hospital: str, his_file: Path | None, insurer_file: Path | None, asked: tuple[bool, bool]
+    session: Session,
+    settings: Settings,
+    hospital: str,
+    his_file: Path | None,
+    insurer_file: Path | None,
+    asked: tuple[bool, bool],
 ) -> Iterator[tuple[Counterpart, Source]]:
     """With whom the books are compared, and where the other side's are."""
     if his_file is not None:
         yield Counterpart.HIS, FileList(his_file, settings.reconciliation, settings.zone)
     if insurer_file is not None:
         yield Counterpart.INSURER, FileList(insurer_file, settings.reconciliation, settings.zone)
-    known = list(_asked(settings, hospital)) if any(asked) else []
+    known = list(_asked(session, settings, hospital)) if any(asked) else []
     if asked[0] and not any(counterpart is Counterpart.HIS for counterpart, _ in known):
         raise Failure("No partner gets ChargeItem: give --his-file, or name the HIS in [reconciliation] his.", WRONG)
     for counterpart, books in known:
@@ -178,8 +184,8 @@ def _sources(
             yield counterpart, books
 
 
-def _asked(settings: Settings, hospital: str) -> Iterator[tuple[Counterpart, Books]]:
-    """Whose books can be asked."""
+def _asked(session: Session, settings: Settings, hospital: str) -> Iterator[tuple[Counterpart, Books]]:
+    """Whose books can be asked; who is stopped is not, and the books say so."""
 
     def now() -> datetime:
         return datetime.now(settings.zone)
@@ -187,8 +193,10 @@ def _asked(settings: Settings, hospital: str) -> Iterator[tuple[Counterpart, Boo
     def routed(operation: str) -> tuple[str, ...]:
         return partners_of(settings.routes, operation, hospital_code=hospital, requisition_type=None, perform_dept=None)
 
-    contract = Contract()
-    partners = Partners(settings.partners, contract, Wire(contract, settings.zone), now)
+    contract, holds = Contract(), Holds(now)
+    holds.refresh(session)
+    wire = Wire(contract, settings.zone)
+    partners = Partners(settings.partners, contract, wire, now, is_stopped=holds.is_stopped)
     return asked_books(partners, settings.reconciliation.his, routed, hospital, now)
 
 

@@ -27,7 +27,7 @@ _HURRY = text(
     FROM delivery
     WHERE delivery.job_id = procrastinate_jobs.id AND procrastinate_jobs.status = 'todo'
         AND procrastinate_jobs.queue_name = :queue AND procrastinate_jobs.scheduled_at > now()
-        AND delivery.state = 'QUEUED' AND delivery.attempts > 0
+        AND delivery.partner = :partner AND delivery.state = 'QUEUED' AND delivery.attempts > 0
         AND (SELECT outcome FROM delivery_attempt WHERE delivery_id = delivery.id ORDER BY id DESC LIMIT 1) = 'NOT_SENT'
     RETURNING delivery.id
     """
@@ -35,7 +35,8 @@ _HURRY = text(
 _LIFT = text(
     """
     WITH head AS (
-        SELECT job.id, job.lock FROM procrastinate_jobs job JOIN delivery ON delivery.job_id = job.id
+        SELECT job.id, job.lock
+        FROM procrastinate_jobs job JOIN delivery ON delivery.id = (job.args ->> 'delivery_id')::bigint
         WHERE job.queue_name = :queue AND job.status = 'todo' AND job.priority < :rank
             AND (job.scheduled_at IS NULL OR job.scheduled_at <= now()) AND delivery.created_at < :before
             AND NOT EXISTS (
@@ -82,7 +83,7 @@ def adopt(session: Session, jobs: Jobs, partner: str, now: datetime) -> int:
 
 def hurry(session: Session, partner: str) -> int:
     """Let everything leave now that only waits because the partner could not be reached; how many there were."""
-    found = session.scalars(_HURRY, {"queue": queue_of(partner, Lane.NORMAL)}).all()
+    found = session.scalars(_HURRY, {"queue": queue_of(partner, Lane.NORMAL), "partner": partner}).all()
     if found:
         session.execute(update(Delivery).where(Delivery.id.in_(found)).values(next_attempt_at=None))
     return len(found)

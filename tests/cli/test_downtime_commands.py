@@ -1,6 +1,7 @@
 """`gateway partner hold|release|status|drain`: an operator's orders, what waits, and how long it takes."""
 
 import re
+import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -280,3 +281,18 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(gateway: Command, session: Se
     assert (said.code, said.err) == (130, "1 still wait for HIS; delivery goes on.\n")
     session.rollback()
     assert session.get_one(Delivery, number).state == "QUEUED"
+
+
+def test_a_stopped_his_is_not_asked_for_its_books_either(gateway: Command, session: Session, site: Path):
+    with socket.create_server(("127.0.0.1", 0)) as his:
+        his.settimeout(0.2)
+        address = f"http://127.0.0.1:{his.getsockname()[1]}/soap"
+        (site / "partners" / "HIS" / "partner.toml").write_text(f'url = "{address}"\n')
+        with (site / "gateway.toml").open("a") as settings:
+            settings.write('\n[[routes]]\noperation = "ChargeItem"\npartners = ["HIS"]\n')
+        gateway("partner", "hold", "HIS", "--stop", "--reason", "x")
+        said = gateway("reconcile", "--date", "2026-11-24", "--from-his")
+        assert said.code == 3
+        assert "HIS does not tell what it has booked (STOP)" in said.err
+        with pytest.raises(TimeoutError):
+            his.accept()

@@ -127,13 +127,13 @@ class AgreeingHis(SilentHis):
 
 
 def test_a_silent_his_is_an_exit_code_of_its_own(gateway: Command, ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reconcile, "_asked", lambda settings, hospital: [(Counterpart.HIS, SilentHis())])
+    monkeypatch.setattr(reconcile, "_asked", lambda session, settings, hospital: [(Counterpart.HIS, SilentHis())])
     said = gateway("reconcile", "--date", "2026-11-24")
     assert (said.code, said.err[:46]) == (3, "gateway: HIS does not tell what it has booked ")
 
 
 def test_his_is_asked_when_no_list_is_given(gateway: Command, ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reconcile, "_asked", lambda settings, hospital: [(Counterpart.HIS, AgreeingHis())])
+    monkeypatch.setattr(reconcile, "_asked", lambda session, settings, hospital: [(Counterpart.HIS, AgreeingHis())])
     ledger.book("C1")
     said = gateway("reconcile", "--date", "2026-11-24")
     assert (said.code, said.out.splitlines()[2].split()) == (0, ["0103", "100.00", "100.00", "-"])
