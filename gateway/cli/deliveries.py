@@ -36,6 +36,7 @@ from gateway.site import database_session
 UNFINISHED = (DeliveryState.DEAD, DeliveryState.UNKNOWN, DeliveryState.SENDING, DeliveryState.QUEUED)
 MOST = 1000
 FEW = 5
+RELEASED = f"{DeliveryState.DEAD}, released"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -97,8 +98,7 @@ def standing(row: Delivery) -> str:
     if row.replay_of is not None:
         known = row.state == DeliveryState.DELIVERED and row.attempts == 0
         return f"{row.state}, replay of GW-{row.replay_of}" + (" (not sent: it was there)" if known else "")
-    is_released = row.state == DeliveryState.DEAD and row.released_at is not None
-    return f"{row.state}, released" if is_released else row.state
+    return RELEASED if row.state == DeliveryState.DEAD and row.released_at is not None else row.state
 
 
 def show_delivery(number: Id, folder: Folder = HERE) -> None:
@@ -116,7 +116,8 @@ def show_delivery(number: Id, folder: Folder = HERE) -> None:
         say(f"From {row.origin_sender_code}, message {row.origin_message_id}, transaction {row.txn_no}")
         ends = (("next attempt", row.next_attempt_at), ("ended", row.finished_at), ("released", row.released_at))
         say(", ".join([f"Handed over {time(row.created_at)}", *(f"{what} {time(at)}" for what, at in ends if at)]))
-        before, behind = earlier(session, row) if row.state in UNFINISHED else (), waiting_behind(session, row)
+        waits = row.state in UNFINISHED and standing(row) != RELEASED
+        before, behind = (earlier(session, row), waiting_behind(session, row)) if waits else ((), 0)
         if before:
             say(f"Waits for {', '.join(one.message_id for one in before[:FEW])}" + (" ..." if before[FEW:] else ""))
         if behind:

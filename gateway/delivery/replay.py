@@ -47,6 +47,7 @@ _SUPERSEDED = text(
         WHERE later.lock = one.lock AND later.id > one.id AND later.replay_of IS NULL
             AND later.state NOT IN ('REFUSED', 'DISCARDED')
             AND NOT EXISTS (SELECT 1 FROM chosen WHERE chosen.id = later.id)
+            AND NOT EXISTS (SELECT 1 FROM replay_member WHERE batch_id = :batch AND original_id = later.id)
             AND CASE one.operation
                 WHEN 'ChargeItem' THEN later.operation = 'RefundItem' AND strpos(later.request, '<OriginalChargeNo>'
                     || substring(one.request from '<ChargeNo>([^<]*)</ChargeNo>') || '</OriginalChargeNo>') > 0
@@ -57,8 +58,8 @@ _SUPERSEDED = text(
     )
     """
 )
-"""Which of these a later message has overtaken that is not among them: a charge by its refund, a report by its next
-version, anything else by whatever came later about the same thing."""
+"""Which of these a later message has overtaken that is neither among them nor part of the same replay: a charge by its
+refund, a report by its next version, anything else by whatever came later about the same thing."""
 
 
 class ReplayRefused(Exception):
@@ -189,9 +190,12 @@ def _named(session: Session, numbers: Collection[int]) -> list[_Original]:
     return [_Original(row.id, row.partner, row.operation, row.created_at) for _, row in sorted(found.items())]
 
 
-def superseded(session: Session, originals: Sequence[int]) -> set[int]:
-    """Those that a later message has overtaken which is not among them: to send them may set the partner back."""
-    return set(session.scalars(_SUPERSEDED, {"ids": list(originals)}))
+def superseded(session: Session, originals: Sequence[int], batch_id: int | None = None) -> set[int]:
+    """Those that a later message has overtaken which is not among them: to send them may set the partner back.
+
+    Neither does it count when it is part of the replay `batch_id`.
+    """
+    return set(session.scalars(_SUPERSEDED, {"ids": list(originals), "batch": batch_id}))
 
 
 def _needs_two(operation: str, partner: Partner) -> bool:
@@ -348,7 +352,7 @@ def _enqueue(session: Session, batch: ReplayBatch, members: Sequence[ReplayMembe
     originals = {row.id: row for row in session.scalars(select(Delivery).where(Delivery.id.in_(numbers)))}
     locks = sorted({row.lock for row in originals.values() if Lock.parse(row.lock).key})
     session.execute(IN_ORDER, {"locks": locks})  # whatever is added to one of them now comes after what is looked at
-    overtaken = set() if batch.with_superseded else _overtaken_since(session, batch, numbers)
+    overtaken = set() if batch.with_superseded else superseded(session, numbers, batch.id)
     for member in members:
         if member.original_id not in originals:
             member.left_out = "GONE"
@@ -362,12 +366,6 @@ def _enqueue(session: Session, batch: ReplayBatch, members: Sequence[ReplayMembe
     made = dict(session.execute(found).all())
     for member in members:
         member.delivery_id = made.get(member.original_id)
-
-
-def _overtaken_since(session: Session, batch: ReplayBatch, numbers: Sequence[int]) -> set[int]:
-    """Which of these has been overtaken since the replay was proposed, by anything that is not part of it."""
-    query = select(ReplayMember.original_id).where(ReplayMember.batch_id == batch.id)
-    return superseded(session, session.scalars(query).all()) & set(numbers)
 
 
 def _values(original: Delivery, batch: ReplayBatch, now: datetime) -> dict[str, object]:

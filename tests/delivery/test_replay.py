@@ -1,6 +1,8 @@
 """Sent again because a partner has lost it: chosen, approved by a second person, in order, and nothing booked twice."""
 
 import dataclasses
+import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -402,6 +404,23 @@ def test_a_replay_is_handed_over_bit_by_bit(site, his):
     assert hand_over(site, batch, 2) == Progress(ReplayState.DONE, 3, 0, 3)
     with pytest.raises(ReplayRefused, match="is DONE"):
         hand_over(site, batch)
+
+
+def test_two_that_go_on_with_one_replay_send_nothing_twice(site, his):
+    numbers = delivered(site, *(one for key in range(20) for one in statuses(site, f"K{key}", 1)))
+    batch = propose(site, *numbers)
+
+    def go_on() -> None:
+        with suppress(ReplayRefused):  # the other has finished it
+            while hand_over(site, batch, 2).state is not ReplayState.DONE:
+                pass
+
+    threads = [threading.Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [site.row(n).replay_of for n in replayed(site, batch)] == numbers
 
 
 def test_a_partner_never_has_more_than_a_few_of_a_replay_before_it(site, his, monkeypatch):
