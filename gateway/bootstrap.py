@@ -52,7 +52,8 @@ from gateway.site import database_url
 from gateway.soap.envelope import Limits
 from gateway.soap.pages import IndexPage
 from gateway.soap.server import Parts, SoapServer
-from gateway.storage.months import make_months
+from gateway.storage.room import Room
+from gateway.storage.upkeep import StorageUpkeep
 from gateway.store import make_engine, make_sessions
 from gateway.web.server import GatewayServer
 from gateway.web.worker import PatientThreadWorker
@@ -61,8 +62,6 @@ READINESS_SECONDS = 2
 UPKEEP_SECONDS = 10
 CRITICAL_SECONDS = 1
 """Between looks at the clocks of critical values and at what waits for the channels: one indexed question each."""
-MONTHS_SECONDS = 3600
-"""Between looks whether the months to come have their parts."""
 UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (expire_parked, forget_old_looks)
 """What is due by the clock, whether a message comes or not."""
 MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
@@ -83,9 +82,10 @@ class Core:
     sender: Sender
     dispatch: QueueDispatch
     clock: Callable[[], datetime]
+    room: Room
 
 
-def make_core(settings: Settings, *, pool_size: int = 20) -> Core:
+def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None = None) -> Core:
     """Nothing is connected or sent yet."""
     zone = settings.zone
 
@@ -102,13 +102,20 @@ def make_core(settings: Settings, *, pool_size: int = 20) -> Core:
         sessions, wire, partners, HOOKS, Jobs(), clock, sync_seconds=settings.limits.sync_seconds, holds=holds
     )
     dispatch = QueueDispatch(settings, sender)
-    return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock)
+    room = Room(settings.storage, _folders(settings, log_file), engine, clock)
+    return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock, room)
+
+
+def _folders(settings: Settings, log_file: Path | None) -> list[Path]:
+    """Where the gateway writes on this machine."""
+    database = [settings.database_folder] if settings.database_url is None else []
+    return [settings.folder, *database, *([log_file.absolute().parent] if log_file is not None else [])]
 
 
 # --- The web server ---------------------------------------------------------------------------------------------------
 
 
-def run_web_server(settings: Settings, descriptor: int | None = None) -> None:
+def run_web_server(settings: Settings, descriptor: int | None = None, log_file: Path | None = None) -> None:
     """Serve until a signal ends it, on a socket that is open already if its descriptor is given."""
     database_url(settings), Secrets.from_file(settings.key_file)  # said here in one line, not in each process
     metrics = _metrics_folder(settings)
@@ -122,7 +129,7 @@ def run_web_server(settings: Settings, descriptor: int | None = None) -> None:
         "logger_class": GunicornLog,
         "child_exit": lambda arbiter, worker: forget_process(metrics, worker.pid),
     }
-    GatewayServer(lambda: web_application(make_core(settings), metrics), gunicorn).run()
+    GatewayServer(lambda: web_application(make_core(settings, log_file=log_file), metrics), gunicorn).run()
 
 
 def web_application(core: Core, metrics: Path | None = None) -> SoapServer:
@@ -150,8 +157,9 @@ def web_application(core: Core, metrics: Path | None = None) -> SoapServer:
             limits=Limits(limits.body_bytes, limits.report_bytes, settings.server.request_seconds),
             metrics=Metrics(metrics),
             clock=core.clock,
-            readiness=_Readiness(database_url(settings)),
+            readiness=_Readiness(database_url(settings), core.room),
             keep_unreadable_push=_KeepUnreadablePush(core.sessions, settings.hospital_code),
+            require_room=core.room.require,
         )
     )
 
@@ -173,16 +181,19 @@ def _worker_class(settings: Settings) -> type[PatientThreadWorker]:
 class _Readiness:
     """Whether messages can be taken, asked on a connection of its own: the pool may be busy with messages."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, room: Room) -> None:
+        self._room = room
         limits = f"-c statement_timeout={READINESS_SECONDS}s"
         arguments = {"connect_timeout": READINESS_SECONDS, "options": limits}
         self._engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=arguments)
 
-    def __call__(self) -> Mapping[str, bool]:
+    def __call__(self) -> Mapping[str, bool | str]:
+        shortage = self._room.shortage()
+        room = {"room": f"no new work is taken: {shortage}"} if shortage else {}
         try:
-            return {"database": True, "migrations": migrate.is_current(self._engine)}
+            return {"database": True, "migrations": migrate.is_current(self._engine), **room}
         except DatabaseError:
-            return {"database": False, "migrations": False}
+            return {"database": False, "migrations": False, **room}
 
 
 class _KeepUnreadablePush:
@@ -219,13 +230,13 @@ class _KeepUnreadablePush:
 # --- Delivery ---------------------------------------------------------------------------------------------------------
 
 
-def run_delivery_worker(settings: Settings) -> None:
+def run_delivery_worker(settings: Settings, log_file: Path | None = None) -> None:
     """Deliver to partners, and do what is due by the clock, until a signal ends it."""
-    core = make_core(settings)
+    core = make_core(settings, log_file=log_file)
     ended = threading.Event()
     threads = [
         threading.Thread(target=run, args=(core, ended), name=run.__name__)
-        for run in (_keep_up, _keep_months, _reconcile)
+        for run in (_keep_up, _keep_storage, _reconcile)
     ]
     threads += _critical_threads(core, ended)
     for thread in threads:
@@ -250,14 +261,16 @@ def _keep_up(core: Core, ended: threading.Event) -> None:
             _log.warning("Upkeep has to wait for the database: %s.", type(problem).__name__)
 
 
-def _keep_months(core: Core, ended: threading.Event) -> None:
-    """The parts of this month and the next ones, long before a row needs them."""
+def _keep_storage(core: Core, ended: threading.Event) -> None:
+    """The months to come, what is too old, and an eye on the disk; beside the upkeep, because it takes its time."""
+    upkeep = StorageUpkeep(core.settings, core.engine, core.clock)
     while True:
+        core.room.shortage()
         try:
-            make_months(core.engine, core.clock())
+            upkeep.run()
         except SQLAlchemyError as problem:
-            _log.warning("The months to come have to wait for the database: %s.", type(problem).__name__)
-        if ended.wait(MONTHS_SECONDS):
+            _log.warning("The upkeep of the storage has to wait: %s.", type(problem).__name__)
+        if ended.wait(UPKEEP_SECONDS):
             return
 
 

@@ -137,6 +137,23 @@ class Reconciliation(Strict):
     """Codes the other side has for the systems that charge -> ours."""
 
 
+class Storage(Strict):
+    """How long messages are kept, and how much room they need (docs/specification/storage.md)."""
+
+    journal_months: int | None = Field(default=None, ge=1, le=600)
+    """How many whole months of received messages are kept beside the present one; for ever when absent."""
+    delivery_months: int | None = Field(default=None, ge=1, le=600)
+    """The same of deliveries to partners that have ended."""
+    key_months: int | None = Field(default=None, ge=3, le=600)
+    """The same of the keys by which a repetition is recognised, and of parked messages that have ended."""
+    prune_at: time = time(3, 30)
+    """When what is older is let go every day, in hospital time."""
+    free_megabytes: int = Field(default=512, ge=0)
+    """With less room on a disk of the gateway no new work is taken; 0: not looked at."""
+    database_megabytes: int | None = Field(default=None, ge=1)
+    """How large the database may become before no new work is taken; without limit when absent."""
+
+
 class Route(Strict):
     """One line of the routing table: which partners must have an operation's messages."""
 
@@ -257,6 +274,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     rules: Rules = Rules()
     reconciliation: Reconciliation = Reconciliation()
+    storage: Storage = Storage()
     delivery_workers: int = Field(default=1, ge=0, le=16)
     """Delivery processes that `gateway serve` starts."""
     routes: tuple[Route, ...] = ()

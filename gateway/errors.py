@@ -130,6 +130,11 @@ class ServiceUnavailable(MessageFault):
     sender = False
 
 
+class NoRoom(ServiceUnavailable):
+    """网关存储空间不足，暂不接收新报文，请用同一 MessageId 稍后重发。
+    | The gateway has too little room to keep new messages at the moment: send again later with the same MessageId."""
+
+
 # --- Refusals: the message is fine, a rule of the hospital says no -----------------------------------------------------
 
 

@@ -11,11 +11,16 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, Identity, Table, create_engine
+from sqlalchemy import Engine, Identity, Table, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.model.base import Base
+
+_TAKE_TURN = text(
+    "INSERT INTO turn AS known (name, hour) VALUES (:name, :hour) "
+    "ON CONFLICT (name) DO UPDATE SET hour = excluded.hour WHERE known.hour < excluded.hour RETURNING name"
+)
 
 Row = tuple[type[Base], dict[str, Any]]
 """A table's class and the values of one row, by column name."""
@@ -82,6 +87,11 @@ def one_trip(session: Session) -> Iterator[psycopg.Connection[Any]]:
         raise DBAPIError.instance(
             None, None, problem, psycopg.Error, hide_parameters=True, connection_invalidated=lost
         ) from None
+
+
+def take_turn(session: Session, name: str, since: datetime) -> bool:
+    """Whether this process is the site's first since that moment; if its transaction fails, another may be."""
+    return session.execute(_TAKE_TURN, {"name": name, "hour": since}).first() is not None
 
 
 @cache

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from gateway import bootstrap, migrate
-from gateway.config import Settings
+from gateway.config import Settings, Storage
 from gateway.contract import Contract
 from gateway.database.embedded import create_database, drop_database
 from gateway.model.journal import Alert, JournalEntry, ParkedMessage
@@ -121,6 +121,29 @@ def test_without_its_database_it_lives_says_so_and_takes_nothing(made: Made, set
     assert (status, json.loads(answer)) == (503, {"ready": False, "database": False, "migrations": False})
     status, answer = ask(application, "POST", "/soap", push())
     assert (status, "SYS-503" in answer) == (500, True)
+
+
+def test_without_room_it_says_so_refuses_new_work_and_goes_on_answering_queries(
+    made: Made, settings: Settings, session: Session
+):
+    application = made(settings.model_copy(update={"storage": Storage(free_megabytes=10**9)}))
+    status, answer = ask(application, "GET", "/readyz")
+    found = json.loads(answer)
+    assert (status, found["ready"], found["database"]) == (503, False, True)
+    assert found["room"].startswith("no new work is taken: only ")
+    assert ask(application, "GET", "/healthz")[0] == 200
+    before = session.scalar(select(func.count()).select_from(JournalEntry))
+    status, answer = ask(application, "POST", "/soap", Contract().sample("ReportStatus").read_bytes())
+    assert status == 500
+    assert "SYS-503" in answer
+    assert "<Retryable>true</Retryable>" in answer
+    assert "too little room" in answer
+    assert session.scalar(select(func.count()).select_from(JournalEntry)) == before
+    status, answer = ask(application, "POST", "/soap", Contract().sample("QueryRequisition").read_bytes())
+    assert (status, "<ResultCode>0</ResultCode>" in answer) == (200, True)
+    with session.begin_nested():
+        session.execute(delete(Alert).where(Alert.kind == "STORAGE_FULL"))
+    session.commit()
 
 
 def test_tables_of_another_version_make_it_not_ready(made: Made, settings: Settings, database_server: str):

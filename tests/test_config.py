@@ -19,6 +19,7 @@ from gateway.config import (
     Rules,
     Server,
     Settings,
+    Storage,
     load_settings,
 )
 from gateway.contract import Contract
@@ -194,14 +195,18 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
-PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Route, Partner, WebhookNotifier, SmtpNotifier]
+PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Storage, Route, Partner, WebhookNotifier, SmtpNotifier]
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_setting_is_explained(part: type[BaseModel]):
     explained = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
-    tables = {"folder", "partners", "server", "limits", "rules", "records", "reconciliation", "routes", "name"}
-    assert [name for name in part.model_fields if name not in tables and f"`{name}`" not in explained] == []
+    beside = {"server", "limits", "rules", "records", "reconciliation", "storage", "routes"}
+    assert [
+        name
+        for name in part.model_fields
+        if name not in {"folder", "partners", "name", *beside} and f"`{name}`" not in explained
+    ] == []
 
 
 def test_the_examples_for_a_hospital_are_settings_that_work(tmp_path: Path):

@@ -32,6 +32,7 @@ from gateway.cli import (
     running,
     simulate,
     site,
+    storage,
 )
 from gateway.cli.terminal import FAILED, WRONG, Failure, note, say
 from gateway.config import ConfigurationError
@@ -42,7 +43,7 @@ from gateway.security.secrets import KeyFileError
 
 GROUPS = (
     *(site, running, database, clients, records, audit),
-    *(partners, deliveries, messages, money, critical, alerts, reconcile, call, explain, demo, simulate),
+    *(storage, partners, deliveries, messages, money, critical, alerts, reconcile, call, explain, demo, simulate),
 )
 INTERRUPTED = 130
 

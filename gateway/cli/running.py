@@ -62,7 +62,7 @@ def web(
 
     settings = load_settings(folder)
     logs.configure("web", file=log_file)
-    run_web_server(settings, listen)
+    run_web_server(settings, listen, log_file)
 
 
 def worker(
@@ -78,7 +78,7 @@ def worker(
 
     settings = load_settings(folder)
     logs.configure(name, file=log_file)
-    run_delivery_worker(settings)
+    run_delivery_worker(settings, log_file)
 
 
 def _show_summary(serving: Serving) -> None:

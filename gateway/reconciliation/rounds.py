@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.config import Settings
@@ -24,6 +23,7 @@ from gateway.reconciliation.open_items import alert_open_items
 from gateway.reconciliation.results import Summary
 from gateway.reconciliation.running import Order, Runner
 from gateway.reconciliation.sheet import write_sheets
+from gateway.store import take_turn
 
 TURN, NIGHT = "open items", "nightly"
 QUIET_SECONDS = 5
@@ -33,17 +33,8 @@ INSURER = ("insurer", "医保")
 """How the name of an insurer's list begins; every other is HIS's."""
 ACTOR = "inbox"
 _DAY_IN_NAME = re.compile(r"(20\d{2})[-_.]?(\d{2})[-_.]?(\d{2})")
-_TAKE_TURN = text(
-    "INSERT INTO turn AS known (name, hour) VALUES (:name, :hour) "
-    "ON CONFLICT (name) DO UPDATE SET hour = excluded.hour WHERE known.hour < excluded.hour RETURNING name"
-)
 
 _log = logging.getLogger(__name__)
-
-
-def take_turn(session: Session, name: str, since: datetime) -> bool:
-    """Whether this process is the site's first since that moment; if its transaction fails, another may be."""
-    return session.execute(_TAKE_TURN, {"name": name, "hour": since}).first() is not None
 
 
 def look_at_open_items(session: Session, settings: Settings, now: datetime) -> int:

@@ -68,9 +68,11 @@ class Parts:
     metrics: Metrics
     clock: Callable[[], datetime]
     """The time, in the hospital's zone."""
-    readiness: Callable[[], Mapping[str, bool]]
-    """What must be true for messages to be taken, by name: {"database": True, "migrations": True}."""
+    readiness: Callable[[], Mapping[str, bool | str]]
+    """What must be true for messages to be taken, by name: {"database": True}; a text says why it is not."""
     keep_unreadable_push: KeepUnreadablePush
+    require_room: Callable[[str], None] = lambda operation: None
+    """Raises NoRoom when a message of this operation could not be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class SoapServer:
         caller = known.get(credentials) or self._parts.directory.authenticate(credentials)
         call.caller = caller
         caller.require(call.operation)
+        self._parts.require_room(call.operation)
         call.xml = without_passwords(envelope)
 
     def _may_be_large(self, beginning: bytes, environ: Environ, known: Known) -> bool:
@@ -196,11 +199,11 @@ class SoapServer:
     def _ready(self) -> _Answer:
         """Whether messages can be taken; an answer within the database's own time limits, whatever its state."""
         try:
-            found = dict(self._parts.readiness())
+            found: dict[str, bool | str] = dict(self._parts.readiness())
         except Exception as error:
             _log.warning("The readiness check failed: %s", type(error).__qualname__)
             found = {"check": False}
-        ready = all(found.values())
+        ready = all(value is True for value in found.values())
         return _json(200 if ready else 503, {"ready": ready, **found})
 
 
@@ -210,7 +213,7 @@ def _path(environ: Environ) -> str:
     return path.rstrip("/") or "/"
 
 
-def _json(status: int, content: Mapping[str, bool]) -> _Answer:
+def _json(status: int, content: Mapping[str, bool | str]) -> _Answer:
     return _Answer(status, JSON, json.dumps(content).encode() + b"\n")
 
 
