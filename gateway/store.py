@@ -11,9 +11,10 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, Identity, Table, create_engine, text
+from sqlalchemy import Dialect, Engine, Identity, Table, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.types import TypeDecorator
 
 from gateway.model.base import Base
 
@@ -58,13 +59,24 @@ def insert_rows(session: Session, rows: Iterable[Row]) -> None:
     """
     by_table: dict[type[Base], list[dict[str, Any]]] = {}
     for model, values in rows:
-        by_table.setdefault(model, []).append(values)
+        by_table.setdefault(model, []).append(_as_kept(model, values, session.connection().dialect))
     if by_table:
         tables = tuple(by_table)
         parameters = {
             f"rows_{n}": json.dumps(by_table[t], default=plain, ensure_ascii=False) for n, t in enumerate(tables)
         }
         session.connection().exec_driver_sql(_insert_statement(tables), parameters)
+
+
+def _as_kept(model: type[Base], values: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """With what a column of a type of its own makes of its value; the statements above go past SQLAlchemy's types."""
+    changed = {name: kind.process_bind_param(values[name], dialect) for name, kind in _own_types(model)}
+    return {**values, **changed} if changed else values
+
+
+@cache
+def _own_types(model: type[Base]) -> tuple[tuple[str, TypeDecorator[Any]], ...]:
+    return tuple((c.name, c.type) for c in model.__table__.columns if isinstance(c.type, TypeDecorator))
 
 
 @contextmanager

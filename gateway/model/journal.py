@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gateway.model.append_only import keep_forever
 from gateway.model.base import Base
 from gateway.model.monthly import keep_by_month, partition_by
+from gateway.model.packed import PackedXml
 
 
 class JournalEntry(Base):
@@ -38,7 +39,7 @@ class JournalEntry(Base):
     requisition_no: Mapped[str | None]
     visit_no: Mapped[str | None]
     soap_version: Mapped[str]
-    xml: Mapped[bytes]
+    xml: Mapped[bytes] = mapped_column(PackedXml)
     result_code: Mapped[str]
     answered_at: Mapped[datetime]
     patient_id: Mapped[str | None]

@@ -13,6 +13,7 @@ from story import CONTRACT, OPERATIONS, Message, fresh, renumbered, request_in, 
 from toolkits import TOOLKITS, Toolkit
 
 from gateway.messages.wire import Wire
+from gateway.model.packed import unpack
 
 WIRE = Wire(CONTRACT, timezone(timedelta(hours=8)))
 JOURNAL = "SELECT operation, xml FROM journal WHERE message_id = ANY(%s) ORDER BY received_at"
@@ -72,7 +73,7 @@ def test_it_calls_every_operation_of_the_served_wsdl(told: Conversation) -> None
 def test_every_field_arrives_as_the_department_wrote_it(told: Conversation) -> None:
     ids = [told.sent[operation]["Header"]["MessageId"] for operation in OPERATIONS]
     with psycopg.connect(told.site.facts["database"]) as connection:
-        arrived = {operation: read(operation, xml) for operation, xml in connection.execute(JOURNAL, (ids,))}
+        arrived = {operation: read(operation, unpack(xml)) for operation, xml in connection.execute(JOURNAL, (ids,))}
     for operation in OPERATIONS:
         assert arrived[operation] == read(operation, renumbered(operation, told.number))
 
