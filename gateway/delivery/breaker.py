@@ -38,6 +38,11 @@ class Breaker:
         return bool(self._breaker.current_state == STATE_OPEN)
 
     @property
+    def failures(self) -> int:
+        """How many attempts in a row got no answer."""
+        return int(self._breaker.fail_counter)
+
+    @property
     def pause(self) -> float:
         """Seconds until the next probe."""
         return max(self._opened + self._pause - asyncio.get_running_loop().time(), 0)

@@ -222,7 +222,8 @@ class Owner:
         back = is_alive(answer)
         if self._closing is not None or not self._sender.holds.is_over(self._partner.name):
             return
-        if back or (self._breaker.is_open and not self._is_held(Lane.NORMAL)):
+        silent = self._breaker.is_open or self._breaker.failures > 1
+        if back or (silent and not self._is_held(Lane.NORMAL)):
             self._closing = asyncio.get_running_loop().create_task(self._close_over(back))
 
     async def _close_over(self, back: bool) -> None:

@@ -1,6 +1,7 @@
 """A partner that an operator holds: what waits, what still leaves, who is told, and how it ends."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -206,6 +207,15 @@ def test_when_the_time_is_over_and_the_partner_does_not_answer_somebody_is_told_
         "partner HIS: the time set for its downtime is over and it does not answer"
     ]
     assert _open(site) == 0
+
+
+def test_a_single_message_that_fails_twice_is_enough_to_tell(site, his):
+    his.behave = lambda request: "http:503"
+    hold(site, until=site.now() + timedelta(seconds=0.2))
+    with site.working(replace(FAST, failures=50)):
+        site.put(site.forward())
+        site.wait(lambda: alerts(site, "PARTNER_NOT_BACK") != [], 5)
+    assert len(his.received) < 10
 
 
 def _open(site) -> int:
