@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -34,6 +36,10 @@ from gateway.logs import GunicornLog
 from gateway.messages.wire import Wire
 from gateway.monitoring import FOLDER as METRICS_FOLDER
 from gateway.monitoring import Metrics, forget_process, prepare_folder
+from gateway.nodes.agreement import agreed_settings
+from gateway.nodes.joining import refuse_foreign_key
+from gateway.nodes.listing import alert_disagreements
+from gateway.nodes.presence import Identity, Kind, Presence
 from gateway.notifiers.queue import NotificationQueue, make_notifier
 from gateway.operations.overdue import Escalation
 from gateway.operations.parking import expire_parked
@@ -55,6 +61,7 @@ from gateway.soap.server import Parts, SoapServer
 from gateway.storage.room import Room
 from gateway.storage.upkeep import StorageUpkeep
 from gateway.store import make_engine, make_sessions
+from gateway.web.draining import Drain
 from gateway.web.server import GatewayServer
 from gateway.web.worker import PatientThreadWorker
 
@@ -62,7 +69,7 @@ READINESS_SECONDS = 2
 UPKEEP_SECONDS = 10
 CRITICAL_SECONDS = 1
 """Between looks at the clocks of critical values and at what waits for the channels: one indexed question each."""
-UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (expire_parked, forget_old_looks)
+UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (expire_parked, forget_old_looks, alert_disagreements)
 """What is due by the clock, whether a message comes or not."""
 MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
 
@@ -115,24 +122,41 @@ def _folders(settings: Settings, log_file: Path | None) -> list[Path]:
 # --- The web server ---------------------------------------------------------------------------------------------------
 
 
-def run_web_server(settings: Settings, descriptor: int | None = None, log_file: Path | None = None) -> None:
-    """Serve until a signal ends it, on a socket that is open already if its descriptor is given."""
+def run_web_server(
+    settings: Settings, descriptor: int | None = None, log_file: Path | None = None, *, alone: bool = True
+) -> None:
+    """Serve until a signal ends it, on a socket that is open already if its descriptor is given.
+
+    Unless it is `alone`, somebody else ends it when the node is to drain.
+    """
     database_url(settings), Secrets.from_file(settings.key_file)  # said here in one line, not in each process
+    if alone:
+        _refuse_foreign_key(settings)
     metrics = _metrics_folder(settings)
+    drain = Drain(settings.server.drain_seconds)
+    here: list[Presence] = []  # of the process that has made its application
+
+    def application() -> SoapServer:
+        end = partial(os.kill, os.getppid(), signal.SIGTERM)
+        here.append(_presence(settings, Kind.WEB, end if alone else None, drain.has_begun))
+        here[0].start()
+        return web_application(make_core(settings, log_file=log_file), metrics, drain)
+
     server = settings.server
     host = f"[{server.host}]" if ":" in server.host else server.host
     gunicorn = {
         "bind": f"{host}:{server.port}" if descriptor is None else f"fd://{descriptor}",
         "workers": server.workers,
         "threads": server.threads,
-        "worker_class": _worker_class(settings),
+        "worker_class": _worker_class(settings, drain),
         "logger_class": GunicornLog,
         "child_exit": lambda arbiter, worker: forget_process(metrics, worker.pid),
+        "worker_exit": lambda arbiter, worker: here[0].leave() if here else None,
     }
-    GatewayServer(lambda: web_application(make_core(settings, log_file=log_file), metrics), gunicorn).run()
+    GatewayServer(application, gunicorn, drain).run()
 
 
-def web_application(core: Core, metrics: Path | None = None) -> SoapServer:
+def web_application(core: Core, metrics: Path | None = None, drain: Drain | None = None) -> SoapServer:
     """The WSGI application of one process. It starts without the database and answers 503 until that is there."""
     settings = core.settings
     documents = Documents(core.contract, settings.endpoint)
@@ -160,6 +184,7 @@ def web_application(core: Core, metrics: Path | None = None) -> SoapServer:
             readiness=_Readiness(database_url(settings), core.room),
             keep_unreadable_push=_KeepUnreadablePush(core.sessions, settings.hospital_code),
             require_room=core.room.require,
+            draining=(drain or Drain()).has_begun,
         )
     )
 
@@ -173,9 +198,26 @@ def _metrics_folder(settings: Settings) -> Path:
     return folder
 
 
-def _worker_class(settings: Settings) -> type[PatientThreadWorker]:
+def _worker_class(settings: Settings, drain: Drain) -> type[PatientThreadWorker]:
     times = {"head_seconds": settings.server.head_seconds, "request_seconds": settings.server.request_seconds}
-    return type("SiteWorker", (PatientThreadWorker,), times)
+    return type("SiteWorker", (PatientThreadWorker,), {**times, "is_leaving": staticmethod(drain.has_begun)})
+
+
+def _refuse_foreign_key(settings: Settings) -> None:
+    """Raise KeyFileError when this node has not the key of the others; a database that is away cannot tell."""
+    try:
+        refuse_foreign_key(database_url(settings), Secrets.from_file(settings.key_file), settings.key_file)
+    except SQLAlchemyError as problem:
+        _log.warning("Whether the key fits the database is not known: %s.", type(problem).__name__)
+
+
+def _presence(
+    settings: Settings, kind: Kind, on_drain: Callable[[], None] | None, draining: Callable[[], bool] = lambda: False
+) -> Presence:
+    """This process among those of all nodes."""
+    agreed = agreed_settings(settings, Secrets.from_file(settings.key_file))
+    identity = Identity(settings.node_name, kind, migrate.newest(), agreed)
+    return Presence(database_url(settings), identity, on_drain=on_drain, draining=draining)
 
 
 class _Readiness:
@@ -191,7 +233,7 @@ class _Readiness:
         shortage = self._room.shortage()
         room = {"room": f"no new work is taken: {shortage}"} if shortage else {}
         try:
-            return {"database": True, "migrations": migrate.is_current(self._engine), **room}
+            return {"database": True, "migrations": migrate.fits(self._engine), **room}
         except DatabaseError:
             return {"database": False, "migrations": False, **room}
 
@@ -230,9 +272,15 @@ class _KeepUnreadablePush:
 # --- Delivery ---------------------------------------------------------------------------------------------------------
 
 
-def run_delivery_worker(settings: Settings, log_file: Path | None = None) -> None:
-    """Deliver to partners, and do what is due by the clock, until a signal ends it."""
+def run_delivery_worker(settings: Settings, log_file: Path | None = None, *, alone: bool = True) -> None:
+    """Deliver to partners, and do what is due by the clock, until a signal ends it.
+
+    Unless it is `alone`, somebody else ends it when the node is to drain.
+    """
+    if alone:
+        _refuse_foreign_key(settings)
     core = make_core(settings, log_file=log_file)
+    presence = _presence(settings, Kind.DELIVERY, partial(os.kill, os.getpid(), signal.SIGTERM) if alone else None)
     ended = threading.Event()
     threads = [
         threading.Thread(target=run, args=(core, ended), name=run.__name__)
@@ -241,9 +289,11 @@ def run_delivery_worker(settings: Settings, log_file: Path | None = None) -> Non
     threads += _critical_threads(core, ended)
     for thread in threads:
         thread.start()
+    presence.start()
     try:
-        run_worker(settings.partners, database_url(settings), core.sender)
+        run_worker(settings.partners, database_url(settings), core.sender, watcher=presence)
     finally:
+        presence.leave()
         ended.set()
         for thread in threads:
             thread.join()

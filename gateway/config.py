@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import tomllib
 from datetime import date, time, timedelta, timezone
 from pathlib import Path
@@ -43,6 +44,8 @@ class Server(Strict):
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=64, ge=4, le=512)
+    drain_seconds: float = Field(default=0, ge=0, le=300)
+    """How long /readyz says "draining" before the end, so that a balancer in front sends nobody any more."""
     request_seconds: float = Field(default=30, gt=0, le=300)
     """For a whole request to arrive."""
     head_seconds: float = Field(default=10, gt=0, le=60)
@@ -261,6 +264,8 @@ class Settings(BaseSettings):
 
     folder: Path
     """The site's folder: gateway.toml, partners/, keys and the embedded database."""
+    node: Identifier | None = None
+    """What this machine is called among several nodes; the name of the computer when absent."""
     public_url: HttpUrl | None = None
     """The address partners reach, as the WSDL shows it; http://host:port of the server when absent."""
     hospital_code: Annotated[str, Field(pattern=r"^[!-~]{1,22}$")]
@@ -301,6 +306,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, _FileSecrets(settings_cls), init_settings
+
+    @property
+    def node_name(self) -> str:
+        """What this node is called in lists."""
+        return self.node or socket.gethostname()
 
     @property
     def zone(self) -> timezone:

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,9 +29,12 @@ from gateway.database.embedded import EmbeddedDatabase
 from gateway.database.errors import DatabaseError
 from gateway.monitoring import FOLDER as METRICS_FOLDER
 from gateway.monitoring import forget_process, prepare_folder
+from gateway.nodes.agreement import agreed_settings
+from gateway.nodes.joining import refuse_foreign_key
+from gateway.nodes.presence import Identity, Kind, Presence
 from gateway.security.secrets import Secrets
 from gateway.storage import months
-from gateway.supervision import Child, Supervisor, children_of
+from gateway.supervision import PATIENCE, Child, Supervisor, children_of
 
 DATABASE_WAIT = 60.0
 READY_WAIT = 60.0
@@ -92,10 +95,15 @@ class Serving:
 
         Raises ConfigurationError, KeyFileError or DatabaseError when it cannot even start.
         """
-        Secrets.from_file(self.settings.key_file)
+        secrets = Secrets.from_file(self.settings.key_file)
         _ = Contract().schema
-        with self._alone(), self._listening() as listener, self._running_database():
-            self._bring_tables_up_to_date()
+        with self._alone(), self._listening() as listener, self._running_database(), ExitStack() as stack:
+            if not self._stopping.is_set():
+                migrate.upgrade(self.database_url)
+                months.prepare(self.database_url, datetime.now(UTC))
+                refuse_foreign_key(self.database_url, secrets, self.settings.key_file)
+                presence = self._presence(secrets)
+                stack.callback(presence.leave)
             metrics = self.folder / "metrics"
             prepare_folder(metrics)
             self._supervisor = Supervisor(
@@ -103,9 +111,11 @@ class Serving:
                 others=self._other_pids,
                 changed=self._note,
                 buried=lambda pid: forget_process(metrics, pid),
+                ending=listener.close,  # the web server has it too; when that lets go of it, nobody may wait here
             )
             if self._stopping.is_set():
                 return
+            presence.start()
             _log.info("The gateway of %s starts.", self.settings.folder)
             threading.Thread(target=self._announce, daemon=True).start()
             self._supervisor.run()
@@ -181,10 +191,11 @@ class Serving:
                     _log.warning("%s It is tried again for %d s.", told, DATABASE_WAIT)
                 self._stopping.wait(1)
 
-    def _bring_tables_up_to_date(self) -> None:
-        if not self._stopping.is_set():
-            migrate.upgrade(self.database_url)
-            months.prepare(self.database_url, datetime.now(UTC))
+    def _presence(self, secrets: Secrets) -> Presence:
+        """This node among the others."""
+        settings = self.settings
+        identity = Identity(settings.node_name, Kind.SERVE, migrate.newest(), agreed_settings(settings, secrets))
+        return Presence(self.database_url, identity, on_drain=self.stop, draining=self._stopping.is_set)
 
     # --- its processes ----------------------------------------------------------------------------------------------
 
@@ -199,7 +210,8 @@ class Serving:
         }
         descriptor = listener.fileno()
         web = [*program, "web", *common, "--listen-fd", str(descriptor)]
-        children = [Child("web", web, environment, (descriptor,), stage=0)]
+        patience = PATIENCE + self.settings.server.drain_seconds
+        children = [Child("web", web, environment, (descriptor,), stage=0, patience=patience)]
         for number in range(1, self.settings.delivery_workers + 1):
             name = f"worker-{number}"
             children.append(Child(name, [*program, "worker", "--name", name, *common], environment, stage=1))

@@ -54,7 +54,7 @@ def database_session(settings: Settings) -> Iterator[Session]:
     engine = make_engine(database_url(settings), pool_size=1)
     try:
         with reachable():
-            if not migrate.is_current(engine):
+            if not migrate.fits(engine):
                 raise DatabaseError(
                     "The tables are not those of this version: run `gateway migrate`, or start `gateway serve` once."
                 )

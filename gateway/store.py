@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,6 +27,18 @@ Row = tuple[type[Base], dict[str, Any]]
 """A table's class and the values of one row, by column name."""
 
 
+KEEPALIVES: Mapping[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""By which this side notices within about ten seconds that the machine of the database is gone."""
+NOTICE_LOSS = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
+"""By which the database notices as fast that our machine is gone, and frees what it had locked; else it takes hours."""
+
+
 def make_engine(url: str, *, pool_size: int = 20) -> Engine:
     """The engine of this process: at most twice `pool_size` connections. Values never appear in its errors or logs.
 
@@ -41,7 +53,11 @@ def make_engine(url: str, *, pool_size: int = 20) -> Engine:
         pool_use_lifo=True,
         pool_timeout=10,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "options": "-c lock_timeout=10s -c statement_timeout=30s -c timezone=UTC"},
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout=10s -c statement_timeout=30s -c timezone=UTC {NOTICE_LOSS}",
+            **KEEPALIVES,
+        },
     )
 
 

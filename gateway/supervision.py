@@ -39,6 +39,7 @@ class Child:
     """Open files it takes over, such as the socket it listens on."""
     stage: int = 0
     """Those of a lower stage are ended first."""
+    patience: float = PATIENCE
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     early_deaths: int = 0
@@ -92,7 +93,7 @@ class Supervisor:
     """Runs children until told to stop.
 
     `changed` is called with the numbers of all processes whenever one is new, those of `others` among them, which is
-    given the numbers of the children; `buried` with the number of a child that has died.
+    given the numbers of the children; `buried` with the number of a child that has died; `ending` before any is ended.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Supervisor:
         others: Callable[[dict[str, int]], dict[str, int]] = lambda pids: {},
         changed: Callable[[dict[str, int]], None] = lambda pids: None,
         buried: Callable[[int], None] = lambda pid: None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
         self.children = children
         self.stopping = threading.Event()
@@ -109,6 +111,7 @@ class Supervisor:
         self._others = others
         self._changed = changed
         self._buried = buried
+        self._ending = ending
 
     def run(self) -> None:
         """Start all and keep them running; must be called in the main thread, with which they end."""
@@ -120,6 +123,7 @@ class Supervisor:
                 self._changed(present)
                 known = present
             self.stopping.wait(LOOK_EVERY)
+        self._ending()
         for stage in sorted({child.stage for child in self.children}):
             self._end([child for child in self.children if child.stage == stage])
 
@@ -150,10 +154,10 @@ class Supervisor:
     def _end(self, children: Sequence[Child]) -> None:
         for child in children:
             child.tell(signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
+        told = time.monotonic()
         for child in children:
             while not child.wait(0.1):
-                if self.hurry.is_set() or time.monotonic() > deadline:
+                if self.hurry.is_set() or time.monotonic() > told + child.patience:
                     _log.warning("Process %s does not end by itself: it is killed.", child.name)
                     child.kill()
 

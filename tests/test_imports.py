@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"config", "contract", "critical_rules", "identity", "masking", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
     "partners": {"config", "contract", "messages", "model", "operations", "soap"},
+    "nodes": {"config", "model", "security", "store"},
     "notifiers": {"critical_rules", "model", "partners"},
     "delivery": {"config", "contract", "database", "messages", "model", "operations", "partners", "store"},
     "reconciliation": {"config", "messages", "model", "operations", "partners", "store"},
@@ -39,9 +40,11 @@ ALLOWED: dict[str, set[str]] = {
     "site": {"config", "database", "migrate", "model", "operations", "store"},
     "logs": set(),
     "supervision": set(),
-    "serving": {"config", "contract", "database", "migrate", "monitoring", "security", "storage", "supervision"},
+    "serving": {
+        "config", "contract", "database", "migrate", "monitoring", "nodes", "security", "storage", "supervision",
+    },
     "bootstrap": {
-        "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring",
+        "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring", "nodes",
         "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap", "storage", "store", "web",
     },
     "simulators": {"config", "contract", "documents", "messages", "soap"},
@@ -51,7 +54,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "bootstrap", "config", "contract", "database", "delivery", "demo", "logs", "messages", "migrate", "model",
-        "operations", "partners", "reconciliation", "security", "serving", "simulators", "site", "soap", "storage",
+        "nodes", "operations", "partners", "reconciliation", "security", "serving", "simulators", "site", "soap",
+        "storage",
         "supervision",
     },
     "__main__": {"cli"},

@@ -26,6 +26,7 @@ from gateway.cli import (
     explain,
     messages,
     money,
+    nodes,
     partners,
     reconcile,
     records,
@@ -42,7 +43,7 @@ from gateway.security.clients import ClientError
 from gateway.security.secrets import KeyFileError
 
 GROUPS = (
-    *(site, running, database, clients, records, audit),
+    *(site, running, nodes, database, clients, records, audit),
     *(storage, partners, deliveries, messages, money, critical, alerts, reconcile, call, explain, demo, simulate),
 )
 INTERRUPTED = 130

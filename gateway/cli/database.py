@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from gateway import migrate
-from gateway.cli.terminal import HERE, WRONG, Failure, Folder, say
+from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.database.embedded import EmbeddedDatabase, libpq_url
 from gateway.site import database_url
@@ -24,13 +25,32 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="db")
 
 
-def migrate_tables(folder: Folder = HERE) -> None:
+def migrate_tables(
+    show_plan: Annotated[bool, typer.Option("--plan", help="Only show what there is to do.")] = False,
+    folder: Folder = HERE,
+) -> None:
     """Bring the tables to the form this version needs; `gateway serve` does it by itself."""
-    settings = load_settings(folder)
-    url = database_url(settings)
-    revision = migrate.upgrade(url)
-    months.prepare(url, datetime.now(UTC))
-    say(f"The tables are at revision {revision}.")
+    address = database_url(load_settings(folder))
+    if show_plan:
+        _show_plan(migrate.plan(address))
+    else:
+        revision = migrate.upgrade(address, whole=True)
+        months.prepare(address, datetime.now(UTC))
+        say(f"The tables are at revision {revision}.")
+
+
+def _show_plan(plan: migrate.Plan) -> None:
+    """The steps that are still to be run, and what one of them waits for."""
+    table = plain_table("STEP", "KIND", "OLDEST RELEASE AFTERWARDS", "ABOUT")
+    for step in plan.pending:
+        kind, oldest = ("expand", "as before") if step.floor is None else ("contract", f"of revision {step.floor}")
+        table.add_row(step.revision, kind, oldest, step.about)
+    if plan.pending:
+        show(table)
+    else:
+        say(f"The tables are at revision {plan.present}: there is nothing to do.")
+    if plan.held_up is not None:
+        note(str(plan.held_up))
 
 
 def start(folder: Folder = HERE) -> None:

@@ -62,7 +62,7 @@ def web(
 
     settings = load_settings(folder)
     logs.configure("web", file=log_file)
-    run_web_server(settings, listen, log_file)
+    run_web_server(settings, listen, log_file, alone=parent is None)
 
 
 def worker(
@@ -78,7 +78,7 @@ def worker(
 
     settings = load_settings(folder)
     logs.configure(name, file=log_file)
-    run_delivery_worker(settings, log_file)
+    run_delivery_worker(settings, log_file, alone=parent is None)
 
 
 def _show_summary(serving: Serving) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, say
 from gateway.config import ConfigurationError, Settings, load_settings
 from gateway.contract import Contract, ContractError
 from gateway.database.errors import DatabaseError
+from gateway.nodes.joining import refuse_foreign_key
 from gateway.security.clients import list_clients
 from gateway.security.secrets import KeyFileError, Secrets, create_key_file
 from gateway.site import database_session, database_url
@@ -145,11 +147,16 @@ def _check_partners(settings: Settings) -> Finding:
 
 def _check_database(settings: Settings) -> Finding:
     present = migrate.current(database_url(settings))
-    if present != migrate.newest():
+    if any(step.floor is None for step in migrate.pending(present)):
         raise DatabaseError(
             f"The tables are at revision {present or 'none'}, this version needs {migrate.newest()}: "
             f"run `gateway migrate --folder {settings.folder}`."
         )
+    keys = None
+    with suppress(KeyFileError):  # what is wrong with the file has been told
+        keys = Secrets.from_file(settings.key_file)
+    if keys is not None:
+        refuse_foreign_key(database_url(settings), keys, settings.key_file)
     with database_session(settings) as session:
         clients = [client for client in list_clients(session) if client.disabled_at is None]
     kind = "embedded" if settings.database_url is None else "the site's own"

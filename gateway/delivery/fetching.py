@@ -17,7 +17,7 @@ from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 from psycopg_pool import AsyncConnectionPool
 
-from gateway.delivery.leases import KEEPALIVES
+from gateway.store import KEEPALIVES, NOTICE_LOSS
 
 CONNECTIONS = 8
 """For fetching and finishing jobs; listening takes one more for each lane."""
@@ -57,7 +57,7 @@ def worker_app(url: str) -> App:
     """A Procrastinate application on a database, still closed."""
     connector = PsycopgConnector(
         conninfo=url,
-        kwargs={"connect_timeout": 5, "options": _OPTIONS, **KEEPALIVES},
+        kwargs={"connect_timeout": 5, "options": f"{_OPTIONS} {NOTICE_LOSS}", **KEEPALIVES},
         min_size=1,
         max_size=CONNECTIONS,
         timeout=POOL_SECONDS,

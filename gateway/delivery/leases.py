@@ -12,20 +12,40 @@ import secrets
 import zlib
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import psycopg
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from gateway.store import KEEPALIVES, NOTICE_LOSS
 
 LIVE = 0x48475750
 OWNER = 0x48475751
 PAUSED = 0x48475752
 """The classes of our advisory locks, chosen to be nobody else's."""
-KEEPALIVES: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _LIVE_WORKERS = """
     SELECT objid::bigint FROM pg_locks
     WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+
+_OWNERS = text(
+    """
+    SELECT owned.objid::bigint AS partner, live.objid::bigint AS number
+    FROM pg_locks owned JOIN pg_locks live USING (pid, locktype, database, objsubid)
+    WHERE locktype = 'advisory' AND objsubid = 2 AND owned.granted AND live.granted
+        AND owned.classid = :owner AND live.classid = :live
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    """
+)
+
+
+def owners(session: Session, partners: Iterable[str]) -> dict[str, int]:
+    """Which partner is served by which worker at this moment, by the worker's number."""
+    rows = session.execute(_OWNERS, {"owner": OWNER, "live": LIVE})
+    held: dict[int, int] = {row.partner: row.number for row in rows}
+    return {name: held[number_of(name)] for name in partners if number_of(name) in held}
 
 
 def shares(partners: Iterable[str], workers: Iterable[int]) -> dict[str, int]:
@@ -55,7 +75,7 @@ class Leases:
         """Connect and be counted among the live workers. Raises psycopg.Error while the database is away."""
         name = f"gateway-delivery-{os.getpid()}"  # for who looks into pg_stat_activity
         connection = await psycopg.AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=5, application_name=name, **KEEPALIVES
+            url, autocommit=True, connect_timeout=5, application_name=name, options=NOTICE_LOSS, **KEEPALIVES
         )
         number = secrets.randbelow(2**31)
         await connection.execute("SELECT pg_advisory_lock(%s, %s)", (LIVE, number))
@@ -83,6 +103,10 @@ class Leases:
     async def release(self, partner: str) -> None:
         await self.tell_paused(partner, False)
         await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (OWNER, number_of(partner)))
+
+    async def leave(self) -> None:
+        """Be no longer counted among the live workers, so that the others share what this one still serves."""
+        await self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LIVE, self.number))
 
     async def close(self) -> None:
         await self._connection.close()

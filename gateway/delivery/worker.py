@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Protocol
 
 import psycopg
 from procrastinate import App
@@ -29,26 +31,55 @@ from gateway.delivery.sending import Sender
 MOST_THREADS = 256
 LEASE_SECONDS = 10
 """For renewing the leases; a database that takes longer is away."""
+HAND_OVER_SECONDS = 1
+"""For ending what is being sent before another process may begin; what takes longer ends beside it."""
 DATABASE_AWAY = (psycopg.Error, ConnectorException, PoolTimeout, TimeoutError, OSError)
 
 _log = logging.getLogger(__name__)
 
 
-def run_worker(partners: Iterable[Partner], database_url: str, sender: Sender, *, timing: Timing | None = None) -> None:
+class Watcher(Protocol):
+    """Who wants to know of a delivery process what others may ask of it."""
+
+    def leased(self, number: int) -> None:
+        """By which number it is known among the locks of partners."""
+        ...
+
+    def draining(self) -> None:
+        """It finishes what is being sent, and ends."""
+        ...
+
+
+def run_worker(
+    partners: Iterable[Partner],
+    database_url: str,
+    sender: Sender,
+    *,
+    timing: Timing | None = None,
+    watcher: Watcher | None = None,
+) -> None:
     """Serve partners until SIGTERM or SIGINT, then finish what is being sent and return."""
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
-    worker = DeliveryWorker(partners, database_url, sender, timing or Timing())
+    worker = DeliveryWorker(partners, database_url, sender, timing or Timing(), watcher)
     asyncio.run(worker.run_until_signal())
 
 
 class DeliveryWorker:
     """One delivery process."""
 
-    def __init__(self, partners: Iterable[Partner], database_url: str, sender: Sender, timing: Timing) -> None:
+    def __init__(
+        self,
+        partners: Iterable[Partner],
+        database_url: str,
+        sender: Sender,
+        timing: Timing,
+        watcher: Watcher | None = None,
+    ) -> None:
         self._partners = {partner.name: partner for partner in partners}
         self._url = libpq_url(database_url)
         self._sender = sender
         self._timing = timing
+        self._watcher = watcher
         self._stopping = asyncio.Event()
         self._owners: dict[str, tuple[Owner, asyncio.Task[None]]] = {}
         slots = sum(p.concurrency + p.critical_concurrency + 1 for p in self._partners.values())
@@ -57,6 +88,8 @@ class DeliveryWorker:
     def stop(self) -> None:
         """Fetch nothing more; what is being sent is finished. To be called in the event loop."""
         self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.draining()
 
     async def run_until_signal(self) -> None:
         loop = asyncio.get_running_loop()
@@ -105,12 +138,14 @@ class DeliveryWorker:
 
     async def _hold_leases(self, app: App) -> None:
         leases = await Leases.open(self._url)
+        if self._watcher is not None:
+            self._watcher.leased(leases.number)
         try:
             while not self._stopping.is_set():
                 async with asyncio.timeout(LEASE_SECONDS):
                     await self._take_share(leases, app)
                 await self._sleep(self._timing.lease)
-            await self._end()  # before another process may begin
+            await self._hand_over(leases)
         finally:
             await leases.close()
 
@@ -145,6 +180,22 @@ class DeliveryWorker:
         del self._owners[name]
         if not task.cancelled() and task.exception() is not None:
             _log.error("Serving partner %s has failed and begins again.", name, exc_info=task.exception())
+
+    async def _hand_over(self, leases: Leases) -> None:
+        """Let others take each partner over as soon as nothing is being sent to it, or soon in any case.
+
+        What then still waits for its answer keeps its place in the order; for that while the partner may have more
+        calls at once than its slots.
+        """
+        await leases.leave()
+        serving = {task: name for name, (_, task) in self._owners.items()}
+        for owner, _ in self._owners.values():
+            owner.stop()
+        until = time.monotonic() + HAND_OVER_SECONDS
+        while serving and (left := until - time.monotonic()) > 0:
+            ended, _ = await asyncio.wait(serving, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                await leases.release(serving.pop(task))
 
     async def _end(self) -> None:
         """Stop serving and wait for what is being sent."""

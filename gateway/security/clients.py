@@ -146,6 +146,13 @@ def renew_secrets(session: Session, secrets: Secrets) -> int:
     return len(clients)
 
 
+def unreadable_secrets(session: Session, secrets: Secrets) -> tuple[int, list[str]]:
+    """How many digest secrets are kept, and whose these keys do not open."""
+    query = select(Client.name, Client.digest_secret).where(Client.digest_secret.is_not(None)).order_by(Client.name)
+    rows = session.execute(query).all()
+    return len(rows), [name for name, secret in rows if not secrets.opens(secret or b"")]
+
+
 def _find(session: Session, name: str) -> Client:
     """The client, held until the session ends, so that two changes at once follow one another."""
     client = session.get(Client, name, with_for_update=True) if CLIENT_NAME.fullmatch(name) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ class Secrets:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.__keys = MultiFernet([Fernet(key) for key in keys])
+        self.__newest = keys[0].encode()
 
     @classmethod
     def from_file(cls, path: Path) -> Secrets:
@@ -44,6 +46,18 @@ class Secrets:
             return self.__keys.decrypt(token).decode()
         except InvalidToken:
             raise SecretUnreadable("none of the present keys opens this secret") from None
+
+    def opens(self, token: bytes) -> bool:
+        """Whether one of the keys does."""
+        try:
+            self.decrypt(token)
+        except SecretUnreadable:
+            return False
+        return True
+
+    def fingerprint(self, text: str) -> str:
+        """The same text has the same fingerprint wherever the newest key is the same; it tells nothing of either."""
+        return hmac.new(self.__newest, text.encode(), "sha256").hexdigest()[:16]
 
     def renew(self, token: bytes) -> bytes:
         """The same secret, encrypted with the newest key."""

@@ -73,6 +73,8 @@ class Parts:
     keep_unreadable_push: KeepUnreadablePush
     require_room: Callable[[str], None] = lambda operation: None
     """Raises NoRoom when a message of this operation could not be kept."""
+    draining: Callable[[], bool] = lambda: False
+    """Whether this server is about to end, so that nobody should be sent here any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,8 @@ class SoapServer:
 
     def _ready(self) -> _Answer:
         """Whether messages can be taken; an answer within the database's own time limits, whatever its state."""
+        if self._parts.draining():
+            return _json(503, {"ready": False, "draining": True})
         try:
             found: dict[str, bool | str] = dict(self._parts.readiness())
         except Exception as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from gateway.web.draining import Drain, LeavingArbiter
 from gateway.web.worker import PatientThreadWorker
 
 WsgiApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -49,8 +50,14 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
     `settings` are gunicorn's own, hooks such as `child_exit` among them, and take precedence over SETTINGS.
     """
 
-    def __init__(self, make_application: Callable[[], WsgiApplication], settings: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        make_application: Callable[[], WsgiApplication],
+        settings: Mapping[str, Any] | None = None,
+        drain: Drain | None = None,
+    ):
         self.make_application = make_application
+        self.drain = drain or Drain()
         self.settings = {**SETTINGS, **(settings or {})}
         super().__init__()
 
@@ -68,7 +75,9 @@ class GatewayServer(BaseApplication):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until a signal ends it."""
         allow_open_files(OPEN_FILES)
-        super().run()
+        arbiter = LeavingArbiter(self)
+        arbiter.drain = self.drain
+        arbiter.run()
 
 
 def allow_open_files(wanted: int) -> None:

@@ -188,6 +188,8 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
     request_seconds = 30.0
     answer_seconds = 30.0
     """How long sending an answer may stand still because a client does not read it."""
+    is_leaving: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether connections are to be closed after their answers, because this server takes nobody any more soon."""
     linger_seconds = 5.0
     """How long a client may go on sending what was refused, so that it reads the answer and not a reset."""
 
@@ -362,6 +364,8 @@ class PatientThreadWorker(ThreadWorker):  # type: ignore[misc]
         unreader = conn.parser.unreader
         unreader.deadline = conn.since + self.request_seconds
         req.body = PatientBody(req)
+        if self.is_leaving():
+            req.force_close()
         if self.cfg.is_ssl:
             conn.sock.settimeout(self.answer_seconds)
         try:

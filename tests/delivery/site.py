@@ -7,7 +7,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,8 @@ class Site:
         try:
             yield box["worker"]
         finally:
-            box["loop"].call_soon_threadsafe(box["worker"].stop)
+            with suppress(RuntimeError):  # it has ended already
+                box["loop"].call_soon_threadsafe(box["worker"].stop)
             thread.join(30)
             assert not thread.is_alive()
             assert failures == []

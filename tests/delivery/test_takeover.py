@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.delivery import dispatch, sending
-from gateway.delivery.leases import OWNER
+from gateway.delivery.leases import OWNER, owners
 from tests.delivery.site import FAST, number_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -139,3 +139,39 @@ def test_a_new_owner_does_not_leave_waiting_for_hours_what_the_former_one_could_
     with site.working():
         site.put(site.forward(key="R2"))
         site.wait_until_all_is_finished()
+
+
+def test_a_partner_is_handed_over_at_once_though_it_is_slow_and_keeps_its_order(make_site, his, pacs):
+    site = make_site(his.partner("HIS", total_seconds=15), pacs.partner("PACS"))
+    his.behave = lambda request: "slow:8"
+    with site.working() as one, site.working() as other:
+        site.wait(lambda: len(one._owners) == len(other._owners) == 1)
+        leaving = one if "HIS" in one._owners else other
+        before = served(site)["HIS"]
+        slow = site.put(site.forward(key="R1"))[0]
+        site.wait(lambda: len(his.received) == 1)
+        his.behave = lambda request: "ok"
+        leaving.stop()
+        at = time.monotonic()
+        site.wait(lambda: served(site).get("HIS", before) != before)
+        assert time.monotonic() - at < 4
+        (quick,) = site.put(site.forward(key="R2"))
+        (after_it,) = site.put(site.forward(key="R1", number=2))
+        site.wait_for(quick, "DELIVERED")
+        assert his.received[0].finished == 0
+        assert [site.state(slow), site.state(after_it)] == ["SENDING", "QUEUED"]
+        site.wait_until_all_is_finished()
+    assert [number_of(one.request) for one in his.received if one.request.requisition_no == "R1"] == [1, 2]
+
+
+def served(site) -> dict[str, int]:
+    with site.sessions() as session:
+        return owners(session, ["HIS", "PACS"])
+
+
+def test_one_can_see_who_serves_a_partner(make_site, his):
+    site = make_site(his.partner("HIS"))
+    with site.working() as worker:
+        site.wait(lambda: worker._owners)
+        assert list(served(site)) == ["HIS"]
+    assert served(site) == {}

@@ -1,5 +1,7 @@
 """Messages that wait for something which never comes are not forgotten silently."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from building import TEN, ct_requisition, minutes, status
 from gateway.config import Rules
 from gateway.model.journal import ParkedMessage
@@ -47,3 +49,12 @@ def test_the_site_says_how_long_a_message_waits(hospital: Hospital) -> None:
     hospital.choose(rules=Rules(parked_minutes=3))
     hospital.send(status("R9"))
     assert hospital.row(ParkedMessage).expires_at == TEN + minutes(3)
+
+
+def test_many_processes_that_look_at_once_alert_once(hospital: Hospital) -> None:
+    for number in range(10):
+        hospital.send(status(f"R{number}"))
+    hospital.clock.now = TEN + minutes(10)
+    with ThreadPoolExecutor(8) as processes:
+        expired = list(processes.map(lambda _: expire(hospital), range(8)))
+    assert (sum(expired), len(hospital.alerts())) == (10, 10)
