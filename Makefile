@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 JOBS   ?= auto
 
-.PHONY: demo test test-long chaos bench lint messages states lock clean help
+.PHONY: demo test test-long chaos nodes bench lint messages states lock clean help
 
 help:            ## list these words
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,9 @@ test-long: $(VENV)/ready   ## the long forms: more seeds, more mutations
 
 chaos: $(VENV)/ready   ## kill processes at random under load, and count what was lost, doubled or overtaken
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+nodes: $(VENV)/ready   ## kill, drain and cut off one of two nodes under load, restart their database, and measure
+	$(BIN)/python -m tests.nodes.proof $(ARGS)
 
 bench: $(VENV)/ready   ## requests per second and CPU per request, beside a bare Spyne service
 	$(BIN)/python -m benchmarks $(ARGS)

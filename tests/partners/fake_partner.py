@@ -54,7 +54,7 @@ class Received:
 class FakePartner:
     """Answers what `behave` says, by default always yes; remembers every request and what it booked."""
 
-    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.received: list[Received] = []
         self.broken: list[str] = []
         """Envelopes that did not keep to the contract."""
@@ -86,9 +86,9 @@ class FakePartner:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass
 
-        self._server = Server(("127.0.0.1", port), Handler)
+        self._server = Server((host, port), Handler)
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/soap"
+        self.url = f"http://{host}:{self.port}/soap"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
             self.url = f"https://localhost:{self.port}/soap"
