@@ -47,6 +47,8 @@ HEADINGS = (
 )
 BEGUN = "A worker serves its partners {seconds:.1f} s after its start ({cpu:.1f} s of CPU) and takes {memory:.0f} MB."
 _ASIDE = "UPDATE procrastinate_jobs SET queue_name = 'later.' || queue_name WHERE status = 'todo'"
+_ALL_ALIKE = "UPDATE procrastinate_jobs SET priority = 0 WHERE priority <> 0"
+"""Else only money would be measured, which leaves first."""
 _BACK = "UPDATE procrastinate_jobs SET queue_name = substr(queue_name, 7) WHERE queue_name LIKE 'later.%'"
 CALM_HEADINGS = ("answer after", "p50 ms", "p99 ms", "longest ms", "messages")
 
@@ -157,6 +159,7 @@ class Bench:
             waiting = site.ask("SELECT count(*) FROM delivery WHERE partner = :p AND state = 'QUEUED'", p=name)
             wanted = BACKLOG * (len(FOUR) // len(site.partners)) - waiting
             site.put(self._hospital.hour(name, max(wanted, 0)))
+        site.run(_ALL_ALIKE)
 
     @staticmethod
     def _left(site: Site) -> int:

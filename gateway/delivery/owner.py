@@ -175,14 +175,20 @@ class Owner:
 
     async def _may_leave(self) -> None:
         """Wait for the partner's rate. Raises NotFinished when the lane is stopped meanwhile."""
+        if self._limiter.has_capacity():
+            await self._limiter.acquire()
+        else:
+            await self._wait_for_rate()
+        if self._breaker.is_open or self._stopping.is_set() or self._is_held(Lane.NORMAL):
+            raise NotFinished(RetryDecision(retry_at=utcnow()))  # back to its place; the lane fetches nothing now
+
+    async def _wait_for_rate(self) -> None:
         rate, stop = asyncio.ensure_future(self._limiter.acquire()), asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait((rate, stop), return_when=asyncio.FIRST_COMPLETED)
         finally:
             rate.cancel()
             stop.cancel()
-        if self._breaker.is_open or self._stopping.is_set() or self._is_held(Lane.NORMAL):
-            raise NotFinished(RetryDecision(retry_at=utcnow()))  # back to its place; the lane fetches nothing now
 
     def _pass_on(self, verdict: Verdict) -> None:
         if verdict.step is Step.AGAIN:
