@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from gateway.database.embedded import create_database, libpq_url
 FOUR = ("P1", "P2", "P3", "P4")
 ONE = ("ONLY",)
 DELAYS = (0.0, 0.02, 0.2)
+PROCESSES = (1, 2, 3, 4)
 SLOTS = 8
 """Messages a partner gets at once."""
 SETTLE = 1.5
@@ -84,39 +85,47 @@ class Bench:
         self.started: dict[str, float] = {}
         """How one worker process begins: seconds, CPU seconds, MB."""
 
-    def throughput(self, names: Sequence[str], delay: float, count: int) -> Sample:
-        """A backlog for every partner, and the time in which all are served."""
+    def throughput(self, names: Sequence[str], count: int, advance: Callable[[str], None]) -> Iterator[Sample]:
+        """A backlog for every partner, and the time in which all are served, for each way of answering."""
         site = self._sites[tuple(names)]
         self._fill(site)
-        self._fake.order(delay=delay)
         with self._workers(site, count) as workers:
-            sample = self._window(workers, (_partners(names), f"{delay * 1000:.0f} ms", str(count)), delay)
-        if self._left(site) == 0:
-            raise SystemExit("The backlog was too small for this machine: raise BACKLOG.")
-        return sample
+            for delay in DELAYS:
+                self._fill(site)
+                self._fake.order(delay=delay)
+                label = _partners(names), f"{delay * 1000:.0f} ms", str(count)
+                advance(", ".join(label))
+                yield self._window(workers, label, delay)
+                if self._left(site) == 0:
+                    raise SystemExit("The backlog was too small for this machine: raise BACKLOG.")
 
-    def calm(self, delay: float) -> list[float]:
-        """Milliseconds from before a message is enqueued until its partner has it."""
+    def calm(self, advance: Callable[[str], None]) -> Iterator[tuple[str, list[float]]]:
+        """Milliseconds from before a message is enqueued until its partner has it, for each way of answering."""
         site = self._sites[FOUR]
         site.run(_ASIDE)
-        self._fake.order(delay=delay)
         with self._workers(site, 1):
-            self._fake.order(log=True)
-            until, sent = time.monotonic() + self._seconds, 0
-            while time.monotonic() < until:
-                began = time.monotonic()
-                site.put([self._hospital.status(FOUR[sent % len(FOUR)])])
-                sent += 1
-                time.sleep(max(1 / CALM_RATE - (time.monotonic() - began), 0))
-            time.sleep(delay + 1)
-            arrived = {message: at for _, message, at, _ in self._fake.order(log=True)}
-        put = site.rows(f"SELECT id, extract(epoch FROM created_at) FROM delivery ORDER BY id DESC LIMIT {sent}")
+            for delay in DELAYS:
+                advance(f"latency, {delay * 1000:.0f} ms")
+                yield f"{delay * 1000:.0f} ms", self._calm(site, delay)
         site.run(_BACK)
+
+    def _calm(self, site: Site, delay: float) -> list[float]:
+        self._fake.order(delay=delay)
+        self._fake.order(log=True)
+        until, sent = time.monotonic() + self._seconds, 0
+        while time.monotonic() < until:
+            began = time.monotonic()
+            site.put([self._hospital.status(FOUR[sent % len(FOUR)])])
+            sent += 1
+            time.sleep(max(1 / CALM_RATE - (time.monotonic() - began), 0))
+        time.sleep(delay + 1)
+        arrived = {message: at for _, message, at, _ in self._fake.order(log=True)}
+        put = site.rows(f"SELECT id, extract(epoch FROM created_at) FROM delivery ORDER BY id DESC LIMIT {sent}")
         return sorted((arrived[f"GW-{number}"] - float(at)) * 1000 for number, at in put)
 
     def bare_jobs(self) -> Sample:
         url = libpq_url(create_database(self._where.url, f"peer_{time.monotonic_ns()}"))
-        for_all = [one for name in FOUR for one in self._hospital.hour(name, BACKLOG)]
+        for_all = [one for name in FOUR for one in self._hospital.hour(name, BACKLOG // 2)]
         peers.fill(url, for_all)
         return self._peer("bare Procrastinate", "jobs", url)
 
@@ -172,18 +181,6 @@ def _partners(names: Sequence[str]) -> str:
     return f"{len(names)} partner{'s' if len(names) > 1 else ''}"
 
 
-def plan(bench: Bench) -> list[tuple[str, Callable[[], Any]]]:
-    """Everything that is measured, in the order of the tables."""
-    found: list[tuple[str, Callable[[], Any]]] = [
-        (f"{count} processes, {delay * 1000:.0f} ms", lambda d=delay, n=count: bench.throughput(FOUR, d, n))
-        for delay in DELAYS
-        for count in (1, 2, 3, 4)
-    ]
-    found += [(f"one partner, {d * 1000:.0f} ms", lambda d=d: bench.throughput(ONE, d, 1)) for d in DELAYS]
-    found += [("bare Procrastinate", bench.bare_jobs), ("zeep in a loop", bench.bare_zeep)]
-    return found
-
-
 def main(
     seconds: Annotated[float, typer.Option(min=0.5, help="How long each combination is measured.")] = 4.0,
     write: Annotated[bool, typer.Option("--write/--no-write", help="Put the figures into docs/benchmarks.md.")] = False,
@@ -191,7 +188,7 @@ def main(
     """Messages per second, CPU per message and latency of delivery, beside bare Procrastinate and bare zeep."""
     console = Console(width=max(120, Console().width))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    before, samples, calm = load(), [], {}
+    before, samples = load(), []
     with (
         Progress(*columns, console=console, transient=True) as bar,
         fake_partners([*FOUR, *ONE]) as fake,
@@ -200,16 +197,18 @@ def main(
         for name in (*FOUR, *ONE):
             fake.order(open=name)
         bench = Bench(at, fake, seconds)
-        steps = plan(bench)
-        task = bar.add_task("", total=len(steps) + len(DELAYS))
-        for what, measure in steps:
-            bar.update(task, description=what)
-            samples.append(measure())
-            bar.advance(task)
-        for delay in DELAYS:
-            bar.update(task, description=f"latency, {delay * 1000:.0f} ms")
-            calm[f"{delay * 1000:.0f} ms"] = bench.calm(delay)
-            bar.advance(task)
+        task = bar.add_task("", total=len(DELAYS) * (len(PROCESSES) + 2) + 2)
+
+        def advance(what: str) -> None:
+            bar.update(task, description=what, advance=1)
+
+        for names, count in [*((FOUR, count) for count in PROCESSES), (ONE, 1)]:
+            samples += bench.throughput(names, count, advance)
+        advance("bare Procrastinate")
+        samples.append(bench.bare_jobs())
+        advance("zeep in a loop")
+        samples.append(bench.bare_zeep())
+        calm = dict(bench.calm(advance))
         machine = Machine.here(at.version, before)
     tables = [("Throughput", HEADINGS, [sample.row() for sample in samples]), ("Latency", CALM_HEADINGS, _calm(calm))]
     for title, headings, rows in tables:
