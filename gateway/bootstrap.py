@@ -32,6 +32,7 @@ from gateway.delivery.sending import Sender
 from gateway.delivery.worker import run_worker
 from gateway.documents import Documents
 from gateway.errors import InvalidMessage
+from gateway.figures import DatabaseFigures
 from gateway.logs import GunicornLog
 from gateway.messages.wire import Wire
 from gateway.monitoring import FOLDER as METRICS_FOLDER
@@ -179,7 +180,7 @@ def web_application(core: Core, metrics: Path | None = None, drain: Drain | None
             documents=documents,
             index_page=IndexPage(core.contract, documents, settings.endpoint),
             limits=Limits(limits.body_bytes, limits.report_bytes, settings.server.request_seconds),
-            metrics=Metrics(metrics),
+            metrics=_metrics(core, metrics),
             clock=core.clock,
             readiness=_Readiness(database_url(settings), core.room),
             keep_unreadable_push=_KeepUnreadablePush(core.sessions, settings.hospital_code),
@@ -189,13 +190,27 @@ def web_application(core: Core, metrics: Path | None = None, drain: Drain | None
     )
 
 
+def _metrics(core: Core, folder: Path | None) -> Metrics:
+    """What this process counts, and what is found in the database, asked on a connection of its own."""
+    engine = _brief_engine(database_url(core.settings))
+    find = DatabaseFigures(engine, [partner.name for partner in core.settings.partners], core.clock)
+    metrics = Metrics(folder, find)
+    core.sender.attempted = metrics.attempted
+    return metrics
+
+
 def _metrics_folder(settings: Settings) -> Path:
     """The one `gateway serve` has prepared, or one of this web server alone."""
-    given = os.environ.get(METRICS_FOLDER)
-    folder = Path(given) if given else settings.folder / "run" / "metrics-web"
-    if not given:
+    given = _shared_metrics()
+    folder = given or settings.folder / "run" / "metrics-web"
+    if given is None:
         prepare_folder(folder)
     return folder
+
+
+def _shared_metrics() -> Path | None:
+    given = os.environ.get(METRICS_FOLDER)
+    return Path(given) if given else None
 
 
 def _worker_class(settings: Settings, drain: Drain) -> type[PatientThreadWorker]:
@@ -225,9 +240,7 @@ class _Readiness:
 
     def __init__(self, url: str, room: Room) -> None:
         self._room = room
-        limits = f"-c statement_timeout={READINESS_SECONDS}s"
-        arguments = {"connect_timeout": READINESS_SECONDS, "options": limits}
-        self._engine = create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=arguments)
+        self._engine = _brief_engine(url)
 
     def __call__(self) -> Mapping[str, bool | str]:
         shortage = self._room.shortage()
@@ -236,6 +249,13 @@ class _Readiness:
             return {"database": True, "migrations": migrate.fits(self._engine), **room}
         except DatabaseError:
             return {"database": False, "migrations": False, **room}
+
+
+def _brief_engine(url: str) -> Engine:
+    """For questions that are to be answered at once or not at all; a connection is made for each."""
+    limits = f"-c statement_timeout={READINESS_SECONDS}s"
+    arguments = {"connect_timeout": READINESS_SECONDS, "options": limits}
+    return create_engine(url, poolclass=pool.NullPool, hide_parameters=True, connect_args=arguments)
 
 
 class _KeepUnreadablePush:
@@ -280,6 +300,7 @@ def run_delivery_worker(settings: Settings, log_file: Path | None = None, *, alo
     if alone:
         _refuse_foreign_key(settings)
     core = make_core(settings, log_file=log_file)
+    core.sender.attempted = Metrics(_shared_metrics()).attempted
     presence = _presence(settings, Kind.DELIVERY, partial(os.kill, os.getpid(), signal.SIGTERM) if alone else None)
     ended = threading.Event()
     threads = [

@@ -9,14 +9,21 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 8.0, 15.0, 30.0)
 """Seconds; 8 is what a caller waits for a partner at most."""
+LOOK_SECONDS = 5.0
+"""Between looks at what is counted outside; whoever asks in between gets the same."""
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client learns the folder that the processes share."""
 
@@ -32,10 +39,48 @@ def forget_process(folder: Path, pid: int) -> None:
     multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
-class Metrics:
-    """The figures of one process. `folder` is shared with the others, None if this process is alone."""
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that is not counted by a process but found when somebody asks, such as what waits in the database."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    name: str
+    said: str
+    labels: tuple[str, ...]
+    values: Mapping[tuple[str, ...], float]
+
+
+class _Found(Collector):
+    """Figures that are found, at most every few seconds, however many ask."""
+
+    def __init__(self, find: Callable[[], Sequence[Figure]]) -> None:
+        self._find = find
+        self._lock = Lock()
+        self._found: Sequence[Figure] = ()
+        self._looked = float("-inf")
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        with self._lock:
+            if time.monotonic() - self._looked >= LOOK_SECONDS:
+                self._found, self._looked = self._find(), time.monotonic()
+            found = self._found
+        for figure in found:
+            family = GaugeMetricFamily(figure.name, figure.said, labels=figure.labels)
+            for labels, value in figure.values.items():
+                family.add_metric(labels, value)
+            yield family
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Nothing is asked for when it is registered."""
+        return ()
+
+
+class Metrics:
+    """The figures of one process. `folder` is shared with the others, None if this process is alone.
+
+    `find` gives the figures that are not counted by processes.
+    """
+
+    def __init__(self, folder: Path | None = None, find: Callable[[], Sequence[Figure]] | None = None) -> None:
         self._folder = folder
         self._registry = CollectorRegistry()
         if folder is not None:  # prometheus_client decides when it is imported, which may have been too early
@@ -62,6 +107,24 @@ class Metrics:
         )
         self._count = cache(requests.labels)
         self._time = cache(seconds.labels)
+        deliveries = Counter(
+            "gateway_deliveries",
+            "Attempts to deliver, by partner, operation and outcome",
+            ("partner", "operation", "outcome"),
+            registry=self._registry,
+        )
+        delivery_seconds = Histogram(
+            "gateway_delivery_seconds",
+            "Seconds of an attempt to deliver, from its beginning to the partner's answer",
+            ("partner",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._count_delivery = cache(deliveries.labels)
+        self._time_delivery = cache(delivery_seconds.labels)
+        self._outside = CollectorRegistry(auto_describe=False)
+        if find is not None:
+            self._outside.register(_Found(find))
 
     def begin(self) -> float:
         """A message has come; the answer is what `end` wants to know of it."""
@@ -74,10 +137,15 @@ class Metrics:
         self._count(operation, code).inc()
         self._time(operation).observe(time.perf_counter() - begun)
 
+    def attempted(self, partner: str, operation: str, outcome: str, seconds: float) -> None:
+        """An attempt to deliver has ended. All texts are from closed sets: the site's partners, the contract."""
+        self._count_delivery(partner, operation, outcome).inc()
+        self._time_delivery(partner).observe(seconds)
+
     def render(self) -> bytes:
-        """All processes' figures in Prometheus' text format."""
+        """All processes' figures, and those that are found, in Prometheus' text format."""
         registry = self._registry
         if self._folder is not None:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return generate_latest(registry) + generate_latest(self._outside)

@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"model"},
     "database": set(),
     "monitoring": set(),
+    "figures": {"delivery", "model", "monitoring"},
     "masking": set(),
     "identity": set(),
     "security": {"model"},
@@ -44,8 +45,9 @@ ALLOWED: dict[str, set[str]] = {
         "config", "contract", "database", "migrate", "monitoring", "nodes", "security", "storage", "supervision",
     },
     "bootstrap": {
-        "config", "contract", "database", "delivery", "documents", "logs", "messages", "migrate", "monitoring", "nodes",
-        "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap", "storage", "store", "web",
+        "config", "contract", "database", "delivery", "documents", "figures", "logs", "messages", "migrate",
+        "monitoring", "nodes", "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap",
+        "storage", "store", "web",
     },
     "simulators": {"config", "contract", "documents", "messages", "soap"},
     "demo": {

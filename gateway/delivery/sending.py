@@ -37,6 +37,8 @@ from gateway.partners.canonical import Stamp
 from gateway.partners.registry import Partners
 
 Result = TypeVar("Result")
+Attempted = Callable[[str, str, str, float], None]
+"""Takes partner, operation, what came of it (see _outcome_of) and seconds."""
 
 FINAL = frozenset({DeliveryState.DELIVERED, DeliveryState.REFUSED, DeliveryState.DISCARDED})
 READS = frozenset({"GetMedicalRecord", "QueryRequisition", "QueryTransaction"})
@@ -111,6 +113,8 @@ class Sender:
         self.dispatch: Dispatch | None = None
         """What the hooks send by; set by the QueueDispatch that works with this sender."""
         self._sync_seconds = sync_seconds
+        self.attempted: Attempted = lambda partner, operation, outcome, seconds: None
+        """Told of every attempt that has ended; what counts them is set from outside."""
 
     def look_at_holds(self) -> None:
         """Learn what operators have ordered meanwhile."""
@@ -277,7 +281,10 @@ class Sender:
                     raise
                 except Exception:
                     return None  # `conclude` does it again, and says what is wrong
-        return Report(Verdict(DeliveryState.DELIVERED, Step.DONE), answer, removed) if done else None
+        if not done:
+            return None
+        self._tell(work, answer)
+        return Report(Verdict(DeliveryState.DELIVERED, Step.DONE), answer, removed)
 
     def conclude(
         self, work: Work, answer: PartnerAnswer, *, job_at: datetime | None = None
@@ -296,6 +303,7 @@ class Sender:
             if taken_over and decide(self._case(row, work), answer).state not in FINAL:
                 return Verdict(DeliveryState(row.state), Step.AGAIN, GRACE_SECONDS), answer
             verdict, answer = self._apply(session, row, work, answer)
+            self._tell(work, answer)
             if job_at is not None and verdict.step is Step.DONE:
                 self.jobs.remove(session, row)
             elif job_at is not None and verdict.step is Step.AGAIN:
@@ -345,6 +353,9 @@ class Sender:
             return False
         return True
 
+    def _tell(self, work: Work, answer: PartnerAnswer) -> None:
+        self.attempted(work.forward.partner, work.forward.operation, _outcome_of(answer), time.monotonic() - work.clock)
+
     def _case(self, row: Delivery, work: Work) -> Case:
         settings = self.partners.settings(row.partner)
         return Case(
@@ -358,6 +369,12 @@ class Sender:
             registers=work.registers,
             replay=row.replay_of is not None,
         )
+
+
+def _outcome_of(answer: PartnerAnswer) -> str:
+    if answer.outcome is not Outcome.ANSWERED:
+        return answer.outcome.lower()
+    return "yes" if answer.is_yes else "no"
 
 
 def forward_of(wire: Wire, row: Delivery) -> Forward:
