@@ -48,8 +48,9 @@ def report_status(request: ReportStatusRequest, unit: Unit) -> ReportStatusRespo
     if not WHO[request.event] & parties_of(unit, requisition):
         raise StatusForeign()
     seqs = _items(request, requisition)
+    said: PartnerAnswer | None = None
     if request.event in ASKS_HIS and unit.site.rules.registration_asks_his:
-        requisition = _ask_his(request, unit, requisition, seqs)
+        requisition, said = _ask_his(request, unit, requisition, seqs)
     progress = report_progress(
         unit,
         requisition,
@@ -66,7 +67,7 @@ def report_status(request: ReportStatusRequest, unit: Unit) -> ReportStatusRespo
         raise REFUSALS[progress.verdict](current_status=progress.status, refund_allowed=requisition.refund_allowed)
     if progress.applied and not _was_asked(request, unit):
         unit.send(_receivers(unit, requisition), OPERATION, request, requisition.requisition_no)
-    charge = _charge_now(unit, requisition, progress.bookings)
+    charge = _charge_now(unit, requisition, progress.bookings, said)
     return ReportStatusResponseType(
         result=unit.accepted(),
         current_status=progress.status,
@@ -141,22 +142,25 @@ def _was_asked(request: ReportStatusRequest, unit: Unit) -> bool:
 
 def _ask_his(
     request: ReportStatusRequest, unit: Unit, requisition: Requisition, seqs: frozenset[int] | None
-) -> Requisition:
-    """Where the site wants it, HIS also has to agree. When HIS is down the gateway decides from its own state."""
+) -> tuple[Requisition, PartnerAnswer | None]:
+    """Where the site wants it, HIS also has to agree; with what it said. When HIS is down the gateway decides from its
+    own state."""
     partner = billing_partner(unit, OPERATION, requisition.perform_dept_code)
     items = [item for item in requisition.items if seqs is None or item.item_seq in seqs]
     if partner is None or not any(decide(item.state, request.event).verdict is Verdict.APPLY for item in items):
-        return requisition
+        return requisition, None
     answer = unit.ask(partner, OPERATION, request, requisition.requisition_no, keep=True)
     if answer.response is not None and not answer.is_yes and not answer.response.result.retryable:
         raise StatusIllegal(f"HIS 应答：{answer.code}。", f"The answer of HIS: {answer.code}.")
-    return relock(unit, requisition)
+    return relock(unit, requisition), answer
 
 
 # --- what registration costs ------------------------------------------------------------------------------------------
 
 
-def _charge_now(unit: Unit, requisition: Requisition, bookings: list[Booking]) -> ChargeOutcome | None:
+def _charge_now(
+    unit: Unit, requisition: Requisition, bookings: list[Booking], said: PartnerAnswer | None
+) -> ChargeOutcome | None:
     """Let HIS book the first transaction at once, so that the department sees it; registration stands either way."""
     if not bookings:
         return None
@@ -167,10 +171,20 @@ def _charge_now(unit: Unit, requisition: Requisition, bookings: list[Booking]) -
         unit.ask(partner, first.operation, first.request, first.visit_no, keep=True)
     else:
         unit.flush()
+        if partner is not None and said is not None:
+            _take_over(unit, bookings, said)
     transaction = unit.session.get_one(MoneyTransaction, first.key, populate_existing=True)
     if transaction.standing is TransactionState.REJECTED:
         unit.alert("REGISTRATION_CHARGE_REJECTED", f"requisition {requisition.requisition_no}")
     return outcome_of(transaction)
+
+
+def _take_over(unit: Unit, bookings: list[Booking], said: PartnerAnswer) -> None:
+    """A HIS that charges by itself was asked before there was a charge here: what it said then is about it."""
+    if said.outcome is not Outcome.UNKNOWN and not (said.is_yes and said.response.charge_result is not None):
+        return
+    for booking in bookings:
+        apply_answer(unit.session, locked(unit.session, booking.key), said, unit.dispatch)
 
 
 def outcome_of(transaction: MoneyTransaction) -> ChargeOutcome:

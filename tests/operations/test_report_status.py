@@ -117,6 +117,24 @@ def test_a_lost_registration_by_which_his_charges_leaves_its_charge_unknown(hosp
     assert hospital.row(MoneyTransaction).state == TransactionState.CONFIRMED
 
 
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [("yes", TransactionState.CONFIRMED), ("unknown", TransactionState.PENDING_CONFIRM)],
+)
+def test_his_that_is_asked_and_charges_by_itself_has_charged_when_it_says_so(
+    hospital: Hospital, answer: str, state: TransactionState
+) -> None:
+    hospital.choose(rules=Rules(registration_asks_his=True))
+    hospital.dispatch.registering_charges.add("his")
+    hospital.send(ct_requisition())
+    booked = ChargeOutcome(transaction_state=TransactionState.CONFIRMED, result_code="0", his_charge_no="H9")
+    said = yes(response_of("ReportStatus", charge_result=booked)) if answer == "yes" else UNKNOWN
+    hospital.dispatch.script("his", "ReportStatus", said)
+    assert hospital.send(status()).charge_result.transaction_state is state
+    assert hospital.row(MoneyTransaction).state == state
+    assert [f.operation for f in hospital.dispatch.forwards("his")] == ["ReportStatus"]
+
+
 def test_a_lost_registration_leaves_alone_what_his_is_sent_by_itself(hospital: Hospital) -> None:
     hospital.send(ct_requisition())
     hospital.dispatch.script("his", "ChargeItem", NOT_SENT)
