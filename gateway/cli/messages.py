@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from gateway.cli import message_story, replays
 from gateway.cli.deliveries import standing
-from gateway.cli.selecting import LIMIT, TIMES, DryRun, Yes, in_hospital_time, why
+from gateway.cli.selecting import TIMES, DryRun, Yes, in_hospital_time, why
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, is_wanted, note, plain_table, say, show
 from gateway.config import Settings, load_settings
+from gateway.delivery.replay import MOST as MOST_DELIVERIES
 from gateway.delivery.replay import REPLAYABLE
 from gateway.delivery.selection import Selection
 from gateway.model.delivery import Delivery, DeliveryState
@@ -166,7 +167,7 @@ def replay_messages(
         if not ids:
             raise Failure("Nothing that fits was delivered to anybody: there is nothing to send again.")
         selection = Selection(ids=tuple(ids))
-        plan = replays.replay_plan(session, settings, selection, LIMIT, with_superseded=with_superseded)
+        plan = replays.replay_plan(session, settings, selection, MOST_DELIVERIES, with_superseded=with_superseded)
         replays.show_plan(settings, plan, per_second)
         question = "Propose it?" if plan.needs_approval else "Send them again?"
         if dry_run or not plan.originals or not is_wanted(yes, question):

@@ -147,6 +147,8 @@ class _Original:
 
 def _chosen(session: Session, selection: Selection, limit: int) -> list[_Original]:
     if selection.ids:
+        if len(selection.ids) > limit:
+            raise ReplayRefused(f"{len(selection.ids):,} are named, more than {limit:,}: replay them in several parts.")
         return _named(session, selection.ids)
     query = (
         select(Delivery.id, Delivery.partner, Delivery.operation, Delivery.created_at)

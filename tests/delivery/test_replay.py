@@ -169,6 +169,8 @@ def test_more_than_the_limit_is_refused_and_not_cut_off(site, his):
     delivered(site, *statuses(site, "K1", 1, 2, 3))
     with pytest.raises(ReplayRefused, match="More than 2 fit"):
         plan(site, partner="HIS", limit=2)
+    with pytest.raises(ReplayRefused, match="3 are named, more than 2"):
+        plan(site, 1, 2, 3, limit=2)
 
 
 # --- What later messages have overtaken -------------------------------------------------------------------------------
