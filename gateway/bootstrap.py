@@ -114,10 +114,11 @@ def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None 
     return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock, room)
 
 
-def _folders(settings: Settings, log_file: Path | None) -> list[Path]:
-    """Where the gateway writes on this machine."""
-    database = [settings.database_folder] if settings.database_url is None else []
-    return [settings.folder, *database, *([log_file.absolute().parent] if log_file is not None else [])]
+def _folders(settings: Settings, log_file: Path | None) -> dict[str, Path]:
+    """Where the gateway writes on this machine, by what it writes there."""
+    database = {"the database": settings.database_folder} if settings.database_url is None else {}
+    log = {"the log": log_file.absolute().parent} if log_file is not None else {}
+    return {"the site": settings.folder, **database, **log}
 
 
 # --- The web server ---------------------------------------------------------------------------------------------------

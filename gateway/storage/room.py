@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -42,18 +42,21 @@ _log = logging.getLogger(__name__)
 
 
 class Room:
-    """What one process knows of the room that is left; for any number of threads."""
+    """What one process knows of the room that is left; for any number of threads.
+
+    `folders` are named by what stands in them: who asks whether the gateway is ready need not know its paths.
+    """
 
     def __init__(
         self,
         storage: Storage,
-        folders: Iterable[Path],
+        folders: Mapping[str, Path],
         engine: Engine,
         clock: Callable[[], datetime],
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
-        self._folders = tuple(dict.fromkeys(folders))
+        self._folders = folders
         self._engine = engine
         self._clock = clock
         self._elapsed = elapsed
@@ -92,13 +95,13 @@ class Room:
         wanted = self._storage.free_megabytes * MEGABYTE
         self._is_reserve_left = True
         found = ""
-        for folder in self._folders if wanted else ():
+        for name, folder in self._folders.items() if wanted else ():
             free = _free(folder)
             if free is None or free >= wanted * (AGAIN if is_short else 1):
                 continue
             self._is_reserve_left &= free >= wanted * RESERVE
             found = found or (
-                f"only {free // MEGABYTE} MB are free on the disk of {folder}, "
+                f"only {free // MEGABYTE} MB are free on the disk of {name}, "
                 f"and storage.free_megabytes is {self._storage.free_megabytes}"
             )
         return found

@@ -20,6 +20,7 @@ from gateway.storage import room as rooms
 from gateway.storage.room import MEGABYTE, Room
 
 NOW = datetime(2027, 3, 10, tzinfo=UTC)
+NAMES = ("the site", "the log")
 
 
 class Seconds:
@@ -34,7 +35,7 @@ class Seconds:
 
 
 def room_of(store: Engine, *folders: Path, **storage: int) -> Room:
-    return Room(Storage(**storage), folders, store, lambda: NOW, Seconds())
+    return Room(Storage(**storage), dict(zip(NAMES, folders, strict=False)), store, lambda: NOW, Seconds())
 
 
 def alerts(store: Engine) -> list[str]:
@@ -66,7 +67,8 @@ def test_a_disk_that_fills_ends_new_work_and_one_that_empties_begins_it_again(st
     (disk / "filler").write_bytes(os.urandom(5 * MEGABYTE))
     with pytest.raises(NoRoom):
         room.require("ChargeItem")
-    assert f"on the disk of {disk}" in room.shortage()
+    assert "free on the disk of the site, and storage.free_megabytes is 4" in room.shortage()
+    assert str(disk) not in room.shortage(), "whoever asks need not know the paths"
     (disk / "filler").write_bytes(os.urandom(int(3.5 * MEGABYTE)))
     with pytest.raises(NoRoom):
         room.require("ChargeItem")  # 4.5 MB are free: it begins at 5
@@ -149,7 +151,7 @@ def test_a_folder_that_is_not_there_yet_is_no_shortage(store: Engine, tmp_path: 
 def test_a_look_is_not_repeated_for_every_message(store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     looks = []
     monkeypatch.setattr(rooms, "_free", lambda folder: looks.append(folder) or 10 * MEGABYTE)
-    room = Room(Storage(free_megabytes=1), [tmp_path], store, lambda: NOW)
+    room = Room(Storage(free_megabytes=1), {"the site": tmp_path}, store, lambda: NOW)
     for _ in range(100):
         room.require("ChargeItem")
     assert len(looks) <= 2
