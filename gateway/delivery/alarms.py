@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.delivery.locks import is_money
@@ -28,11 +28,26 @@ def raise_alarms(session: Session, row: Delivery, outcome: Outcome, now: datetim
             _alert(session, "MONEY_UNKNOWN", row, now)
 
 
-def alert_stopped(session: Session, operation: str, partner: str, subject: str, txn_no: str, now: datetime) -> None:
-    """A critical value cannot leave because sending is stopped: somebody has to telephone. Once for each."""
+def alert_stopped(
+    session: Session,
+    operation: str,
+    partner: str,
+    subject: str,
+    txn_no: str,
+    now: datetime,
+    *,
+    since: datetime | None = None,
+) -> None:
+    """A critical value cannot leave because sending is stopped: somebody has to telephone.
+
+    Once for each; also when somebody has settled it since the stop began.
+    """
     text = f"{operation} to {partner}, {subject}: sending is stopped, telephone"
     known = select(Alert.id).where(
-        Alert.kind == "CRITICAL_STOPPED", Alert.subject == text, Alert.settled_at.is_(None), Alert.txn_no == txn_no
+        Alert.kind == "CRITICAL_STOPPED",
+        Alert.subject == text,
+        or_(Alert.settled_at.is_(None), Alert.raised_at >= (since or now)),
+        Alert.txn_no == txn_no,
     )
     if session.scalars(known.limit(1)).first() is None:
         session.add(Alert(raised_at=now, kind="CRITICAL_STOPPED", subject=text, txn_no=txn_no))

@@ -132,14 +132,21 @@ def declare(
     )
     session.add(hold)
     if mode is HoldMode.STOP:
-        query = select(Delivery).where(
-            Delivery.partner == partner,
-            Delivery.state.in_([state for state in UNFINISHED if state is not DeliveryState.DEAD]),
-            Delivery.lane == Lane.CRITICAL,
-        )
-        for row in session.scalars(query.order_by(Delivery.id)):
-            alert_stopped(session, row.operation, partner, row.subject, row.txn_no, now)
+        alert_caught(session, hold, now)
     return hold
+
+
+def alert_caught(session: Session, hold: PartnerHold, now: datetime) -> int:
+    """Alarm every critical value a stop keeps from leaving, each once; how many there are."""
+    query = select(Delivery).where(
+        Delivery.partner == hold.partner,
+        Delivery.state.in_([state for state in UNFINISHED if state is not DeliveryState.DEAD]),
+        Delivery.lane == Lane.CRITICAL,
+    )
+    caught = session.scalars(query.order_by(Delivery.id)).all()
+    for row in caught:
+        alert_stopped(session, row.operation, row.partner, row.subject, row.txn_no, now, since=hold.starts_at)
+    return len(caught)
 
 
 def release(session: Session, partner: str, by: str, now: datetime) -> list[PartnerHold]:

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from gateway.config import Partner
 from gateway.delivery.breaker import Breaker, is_alive
-from gateway.delivery.holds import GOOD_SECONDS, close_over
+from gateway.delivery.holds import GOOD_SECONDS, alert_caught, close_over
 from gateway.delivery.jobs import TASK, dead_queue_of, queue_of
 from gateway.delivery.policy import Step, Verdict
 from gateway.delivery.recovery import adopt, hurry, lift
@@ -150,6 +150,7 @@ class Owner:
             tasks.create_task(self._serve_critical())
             tasks.create_task(self._serve_normal())
             tasks.create_task(self._by_the_clock(self._timing.recovery, self._recover))
+            tasks.create_task(self._by_the_clock(self._timing.recovery, self._alert_caught))
             tasks.create_task(self._by_the_clock(self._timing.adoption, self._adopt))
         _log.info("Partner %s is no longer served by this process.", self._partner.name)
 
@@ -317,6 +318,12 @@ class Owner:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
+
+    async def _alert_caught(self) -> None:
+        """A stop needs a second to be known everywhere: what was still accepted meanwhile alarms now."""
+        stop = self._sender.holds.of(self._partner.name, Lane.CRITICAL)
+        if stop is not None:
+            await self._in_transaction(lambda session: alert_caught(session, stop, self._sender.now()))
 
     async def _recover(self) -> None:
         """Jobs that nobody has in hand any more go back to where they were, with their place in the order.

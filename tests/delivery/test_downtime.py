@@ -22,7 +22,9 @@ MODES = list(HoldMode)
 def hold(site, mode=HoldMode.MAINTENANCE, partner="HIS", **times):
     """What an operator orders, in effect or planned."""
     with site.sessions.begin() as session:
-        return holds.declare(session, partner, mode, "new version", "terminal:op", site.now(), **times)
+        order = holds.declare(session, partner, mode, "new version", "terminal:op", site.now(), **times)
+    time.sleep(0.06)  # until every process knows
+    return order
 
 
 def release(site, partner="HIS"):
@@ -112,6 +114,19 @@ def test_after_a_stop_nothing_leaves_and_every_critical_value_alarms_at_once(sit
         site.wait_until_all_is_finished()
     assert site.row(waiting).attempts == 1
     assert len(his.received) == 3
+
+
+def test_a_critical_value_that_came_before_a_stop_was_known_everywhere_alarms_once_too(site, his, monkeypatch):
+    with site.working():
+        hold(site, HoldMode.STOP)
+        with site.sessions.begin() as session, monkeypatch.context() as patch:
+            patch.setattr(site.dispatch, "held", lambda *_, **__: None)  # a web process that does not know yet
+            site.dispatch.enqueue(session, [site.forward("PushCriticalValue", "K1", urgent=True)])
+        site.wait(lambda: len(alerts(site, "CRITICAL_STOPPED")) == 1, 5)
+        site.run_sql("UPDATE alert SET settled_at = now()")
+        time.sleep(3 * FAST.recovery)
+    assert len(alerts(site, "CRITICAL_STOPPED")) == 1
+    assert his.received == []
 
 
 def test_after_a_stop_a_partner_is_not_even_asked_about_the_past(site, his):
