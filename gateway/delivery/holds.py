@@ -45,8 +45,12 @@ class Holds:
         return time.monotonic() - self._asked_at >= GOOD_SECONDS
 
     def refresh(self, session: Session) -> None:
-        """Ask the database, on the session's connection, if that was not done within the last second."""
-        if not self.may_be_old or not self._asking.acquire(blocking=self._open is None):
+        """Ask the database, on the session's connection, if that was not done within the last second.
+
+        While another thread asks, what is known is good for a second more; then its answer is waited for.
+        """
+        patient = self._open is None or time.monotonic() - self._asked_at >= 2 * GOOD_SECONDS
+        if not self.may_be_old or not self._asking.acquire(blocking=patient):
             return
         try:
             if not self.may_be_old:

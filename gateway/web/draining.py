@@ -7,6 +7,7 @@ messages of the seconds in which the balancer does not know it yet.
 from __future__ import annotations
 
 import mmap
+import signal
 import time
 
 from gunicorn.arbiter import Arbiter
@@ -32,6 +33,7 @@ class LeavingArbiter(Arbiter):  # type: ignore[misc]
 
     drain: Drain
     ends_at = float("inf")
+    is_stopping = False
 
     def handle_term(self) -> None:
         """Say that this server leaves; end when the time for it has passed."""
@@ -47,3 +49,15 @@ class LeavingArbiter(Arbiter):  # type: ignore[misc]
         if time.monotonic() >= self.ends_at:
             raise StopIteration
         super().manage_workers()
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the processes, and this one when they have ended."""
+        self.is_stopping = graceful
+        super().stop(graceful)
+
+    def reap_workers(self) -> None:
+        """Called ten times a second on the way to the end: a process that was just being started misses the first
+        order, because it still had its master's ears."""
+        super().reap_workers()
+        if self.is_stopping:
+            self.kill_workers(signal.SIGTERM)

@@ -23,7 +23,7 @@ def hold(site, mode=HoldMode.MAINTENANCE, partner="HIS", **times):
     """What an operator orders, in effect or planned."""
     with site.sessions.begin() as session:
         order = holds.declare(session, partner, mode, "new version", "terminal:op", site.now(), **times)
-    time.sleep(0.06)  # until every process knows
+    time.sleep(0.12)  # until every process knows
     return order
 
 
