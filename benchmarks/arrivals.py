@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +26,7 @@ from rich.table import Table
 
 from benchmarks import service_times
 from benchmarks.plot import lines
+from benchmarks.report import write_between
 from benchmarks.service_times import Measured, Point
 from benchmarks.simulation import Delivery, Partner, Simulation, Stage, Station, quantile
 
@@ -417,10 +417,7 @@ def simulate_all(write: Annotated[bool, typer.Option("--write/--no-write", help=
             lines("p99 of an answer, ms", "messages a second", curve(measured), top=3000), encoding="utf-8"
         )
         figures = "\n\n".join((_where_from(measured), *(_markdown(table) for table in tables)))
-        text = PAGE.read_text(encoding="utf-8")
-        section = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-        PAGE.write_text(section.sub(lambda _: f"{BEGIN}\n{figures}\n{END}", text), encoding="utf-8")
-        console.print(f"Written: {PAGE}, {PICTURE}")
+        console.print(f"Written: {write_between(PAGE, BEGIN, END, figures)}, {PICTURE}")
 
 
 def _where_from(measured: Measured) -> str:

@@ -138,10 +138,14 @@ def _line(cells: list[str] | tuple[str, ...]) -> str:
 
 def write_figures(section: str, name: str = "figures") -> Path:
     """Put the section between the markers of its name in docs/benchmarks.md."""
-    text, first, last = DOCUMENT.read_text(encoding="utf-8"), BEGIN.format(name), END.format(name)
-    before, begin, rest = text.partition(first)
+    return write_between(DOCUMENT, BEGIN.format(name), END.format(name), section)
+
+
+def write_between(document: Path, first: str, last: str, section: str) -> Path:
+    """Put the section between two markers of a document, in place of what stands there."""
+    before, begin, rest = document.read_text(encoding="utf-8").partition(first)
     _, end, after = rest.partition(last)
     if not begin or not end:
-        raise SystemExit(f"{DOCUMENT} has lost its markers: {first} and {last}.")
-    DOCUMENT.write_text(f"{before}{first}\n{section}\n{last}{after}", encoding="utf-8")
-    return DOCUMENT
+        raise SystemExit(f"{document} has lost its markers: {first} and {last}.")
+    document.write_text(f"{before}{first}\n{section}\n{last}{after}", encoding="utf-8")
+    return document

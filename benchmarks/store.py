@@ -179,19 +179,25 @@ def enqueue_rate(stock: Stock, seconds: float, body: str, xml: bytes) -> float:
     done, begun, run = 0, time.perf_counter(), os.urandom(4).hex()
     with Session(stock.engine) as session:
         while (elapsed := time.perf_counter() - begun) < seconds:
-            now, name = datetime.now(UTC), f"{run}-{done}"
-            common = {"operation": "ReportStatus", "sender_code": "PACS", "message_id": name, "txn_no": f"G{name}"}
-            entry = common | {
-                "received_at": now, "hospital_code": "44643245-7", "branch_code": "", "requisition_no": f"R{name}",
-                "visit_no": f"V{done}", "patient_id": f"P{done}", "soap_version": "1.1", "xml": xml, "result_code": "0",
-                "answered_at": now,
-            }  # fmt: skip
-            key = common | {"content_hash": "x" * 64, "created_at": now, "answer": body}
-            insert_rows(session, [(JournalEntry, entry), (MessageKey, key)])
-            enqueue(session, [delivery_of(name, now, body)])
-            session.commit()
+            put(session, f"{run}-{done}", body, xml)
             done += 1
     return done / elapsed
+
+
+def put(session: Session, name: str, body: str, xml: bytes) -> datetime:
+    """A message that is journalled with its key, a delivery and its job, in one transaction; when it was received."""
+    now = datetime.now(UTC)
+    common = {"operation": "ReportStatus", "sender_code": "PACS", "message_id": name, "txn_no": f"G{name}"}
+    entry = common | {
+        "received_at": now, "hospital_code": "44643245-7", "branch_code": "", "requisition_no": f"R{name}",
+        "visit_no": f"V{name}", "patient_id": f"P{name}", "soap_version": "1.1", "xml": xml, "result_code": "0",
+        "answered_at": now,
+    }  # fmt: skip
+    key = common | {"content_hash": "x" * 64, "created_at": now, "answer": body}
+    insert_rows(session, [(JournalEntry, entry), (MessageKey, key)])
+    enqueue(session, [delivery_of(name, now, body)])
+    session.commit()
+    return now
 
 
 def delivery_rate(stock: Stock, seconds: float) -> float:
