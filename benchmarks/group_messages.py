@@ -96,7 +96,7 @@ class Sender:
 
     def _envelope(self, content: etree._Element, form: Form) -> etree._Element:
         names = {"e": form.soap, "gw": NAMESPACE} if form.prefixes else {"soapenv": form.soap}
-        own = {} if form.prefixes else {None: NAMESPACE}
+        own: dict[str | None, str] = {} if form.prefixes else {None: NAMESPACE}
         root = etree.Element(f"{{{form.soap}}}Envelope", nsmap=names)
         if form.header_before:
             header = etree.SubElement(root, f"{{{form.soap}}}Header")

@@ -352,7 +352,7 @@ def play(bar: Progress, book: Book) -> tuple[tuple[str, str], list[Part]]:
         north, south, strangers = book.compare(groups)
         each, good = EACH * len(OPERATIONS), Counter(book.good)
         forms = [(form.name, *(f"{good[form.name, group.name]} of {each}" for group in groups)) for form in FORMS]
-        forms.append(("all messages taken in this run, each found in its own database", north, south))
+        forms.append(("these and those of the stopped group below, each found in its own database", north, south))
         forms.append(("found in the other hospital's database", strangers, ""))
         names = tuple(group.name for group in groups)
         versions = router.version, groups[0].database_version

@@ -185,10 +185,9 @@ def find_haproxy() -> str:
     """Where it is; root of a Debian gets it installed. Raises NoRouter."""
     path = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
     if shutil.which("haproxy", path=path) is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for words in (["update"], ["install", "-y", "haproxy"]):
-            subprocess.run(["apt-get", "-qq", *words], env=environment, **quiet)
+            subprocess.run(["apt-get", "-qq", *words], env=environment, capture_output=True, check=False)
     found = shutil.which("haproxy", path=path)
     if found is None:
         raise NoRouter("HAProxy is needed: `apt-get install haproxy` as root, then try again.")
@@ -206,8 +205,10 @@ def running() -> Iterator[tuple[Router, list[Group]]]:
         groups = [Group(name, folder, router.port) for name in HOSPITALS]
         for group in groups:
             stack.callback(group.remove)
+        for group in groups:  # in turn: two migrations in one process would meet
+            group.make()
         with ThreadPoolExecutor(len(groups)) as pool:
-            list(pool.map(lambda group: (group.make(), group.start()), groups))
+            list(pool.map(Group.start, groups))
         stack.callback(router.stop)
         router.start(groups)
         yield router, groups
