@@ -210,7 +210,15 @@ def delivery_rate(stock: Stock, seconds: float) -> float:
         with Session(stock.engine) as session:
             taken = take(session, number, datetime.now(UTC), [])
         assert taken is not None
-        values = {"id": number, "attempts": 1, "job_id": None, "now": now, "answer": None, "started_at": now}
+        values = {
+            "id": number,
+            "created_at": taken.created_at,
+            "attempts": 1,
+            "job_id": None,
+            "now": now,
+            "answer": None,
+            "started_at": now,
+        }
         with Session(stock.engine) as session:
             delivered(session, values | {"milliseconds": 1}, alone=True)
         done += 1
