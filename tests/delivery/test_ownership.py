@@ -34,7 +34,7 @@ def holders(site, kind: int) -> list[int]:
 
 def test_a_partner_never_gets_more_at_once_than_its_file_says_while_its_owner_changes(make_site, his, pacs):
     site = make_site(his.partner("HIS", concurrency=2, critical_concurrency=1), pacs.partner("PACS", concurrency=2))
-    his.behave = pacs.behave = lambda request: "slow:0.05"
+    his.behave = pacs.behave = lambda request: "slow:0.1"
     for key in range(60):
         site.put(site.forward(key=f"R{key}"), site.forward(key=f"P{key}", to="PACS"))
     with site.working():

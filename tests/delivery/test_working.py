@@ -82,7 +82,7 @@ def test_a_message_that_never_gets_through_holds_back_only_its_own_requisition(m
 
 def test_a_partner_never_gets_more_at_once_than_its_file_says(make_site, his):
     site = make_site(his.partner("HIS", concurrency=3, critical_concurrency=1))
-    his.behave = lambda request: "slow:0.05"
+    his.behave = lambda request: "slow:0.2"
     site.put(*[site.forward(key=f"R{key}") for key in range(30)])
     with site.working():
         site.wait_until_all_is_finished()
