@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "figures": {"delivery", "model", "monitoring"},
     "masking": set(),
     "identity": set(),
+    "hl7": set(),
     "security": {"model"},
     "operations": {"config", "contract", "critical_rules", "identity", "masking", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
@@ -67,6 +68,7 @@ ALLOWED: dict[str, set[str]] = {
 CONFINED = {
     "alembic": {"migrate", "migrations"},
     "gunicorn": {"web", "logs"},
+    "hl7": {"hl7"},
     "openpyxl": {"reconciliation"},
     "procrastinate": {"delivery"},
     "prometheus_client": {"monitoring"},
