@@ -15,6 +15,8 @@ ALLOWED: dict[str, set[str]] = {
     "terms": set(),
     "strict": set(),
     "critical_rules": {"strict"},
+    "maintenance_hours": set(),
+    "partner_security": {"strict"},
     "config": {"critical_rules", "strict"},
     "contract": set(),
     "messages": {"contract"},
