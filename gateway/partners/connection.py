@@ -11,17 +11,21 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPS_PORT, HTTPConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection
 from threading import Lock
 from typing import Any
 from urllib.parse import SplitResult
 
+TlsSource = Callable[[], ssl.SSLContext]
+"""By what a connection is encrypted; asked anew for every connection, because certificates are renewed."""
+VERIFY_FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
+"""The same with every Python: 3.13 alone would refuse the authorities most hospitals have made for themselves."""
 _LOOK_UPS = 16
 
 
@@ -57,6 +61,17 @@ def exchange(seconds: float, connect_seconds: float) -> Iterator[Exchange]:
         yield current
     finally:
         _exchange.reset(token)
+
+
+@contextmanager
+def errand() -> Iterator[None]:
+    """A request of its own on the way to the message, such as a login. Whatever becomes of it: nothing of the message
+    itself has left."""
+    try:
+        yield
+    finally:
+        current = _exchange.get()
+        current.has_left, current.stage = False, "CONNECT"
 
 
 class _Socket(socket.socket):
@@ -153,11 +168,17 @@ class _Connection(HTTPConnection):
 class _TlsConnection(HTTPConnection):
     default_port = HTTPS_PORT
 
+    def __init__(self, host: str, port: int, tls: TlsSource) -> None:
+        super().__init__(host, port)
+        self._tls = tls
+
     def connect(self) -> None:
+        context = self._tls()
+        context.sslsocket_class = _TlsSocket
         opened = _open(self.host, self.port)
         _exchange.get().stage = "TLS"
         try:
-            self.sock = _tls_context().wrap_socket(opened, server_hostname=self.host)
+            self.sock = context.wrap_socket(opened, server_hostname=self.host)
         except BaseException:
             opened.close()
             raise
@@ -167,11 +188,12 @@ class _TlsConnection(HTTPConnection):
 def _tls_context() -> ssl.SSLContext:
     """Trusts what the operating system trusts: a hospital's own authority is installed there, or in SSL_CERT_FILE."""
     context = ssl.create_default_context()
-    context.sslsocket_class = _TlsSocket
+    context.verify_flags = VERIFY_FLAGS
     return context
 
 
-def connection_to(url: SplitResult) -> HTTPConnection:
+def connection_to(url: SplitResult, tls: TlsSource | None = None) -> HTTPConnection:
     """A connection to an address, within the current exchange; made when the first request is sent."""
-    kind = _TlsConnection if url.scheme == "https" else _Connection
-    return kind(url.hostname or "", url.port or kind.default_port)
+    if url.scheme == "https":
+        return _TlsConnection(url.hostname or "", url.port or HTTPS_PORT, tls or _tls_context)
+    return _Connection(url.hostname or "", url.port or HTTP_PORT)
