@@ -12,6 +12,7 @@ import re
 import socket
 import tomllib
 from datetime import date, time, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,14 +22,15 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.critical_rules import CriticalRules, SmtpNotifier, WebhookNotifier
+from gateway.partner_config import Partner
 from gateway.strict import Identifier, Strict
 from gateway.terms import RequisitionType, VisitType
 
+MAPPING_FILES = frozenset({".wsdl", ".xsd", ".xsl", ".xslt"})
 INSURANCE = "Insurance"
 """What routes call everything that goes to an insurance platform."""
 
@@ -165,77 +167,6 @@ class Route(Strict):
     requisition_type: RequisitionType | None = None
     perform_dept: str | None = None
     partners: tuple[Identifier, ...] = Field(min_length=1)
-
-
-class InsurancePlatform(Strict):
-    """How the hospital is known to an insurance platform: the table [insurance] of its partner.toml."""
-
-    fixmedins_code: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,12}$")]
-    """The hospital's code at the platform (定点医药机构编号)."""
-    mdtrtarea_admvs: Annotated[str, Field(pattern=r"^\d{6}$")]
-    """The administrative division of the hospital (就医地)."""
-    insuplc_admdvs: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
-    """The division where patients are insured (参保地); that of the hospital when absent."""
-    recer_sys_code: Annotated[str, Field(min_length=1, max_length=10)] = "YBXT"
-    infver: Annotated[str, Field(min_length=1, max_length=6)] = "V1.0"
-    opter_type: Literal["1", "2", "3"] = "2"
-    """Who works: 1 a person at a desk, 2 a machine, 3 a mobile terminal."""
-    opter: Annotated[str, Field(min_length=1, max_length=30)] = "GATEWAY"
-    opter_name: Annotated[str, Field(min_length=1, max_length=50)] = "集成网关"
-    insutype: Annotated[str, Field(pattern=r"^\d{1,6}$")] = "310"
-    """The kind of insurance (险种) to settle by."""
-    registers: bool = False
-    """True when the gateway registers visits at the platform (2201, 2401); else HIS does and gives VisitSeq."""
-    settles: bool = False
-    """True when the gateway settles at the platform on SETTLE and UNSETTLE; else HIS does."""
-    sign_in: bool = False
-    """Whether the platform wants a sign_no (9001) with every message."""
-    sign_in_again: tuple[str, ...] = ("9001",)
-    """The infcodes by which it says that the sign_no has run out."""
-    echoes_msgid: bool = False
-    """True when inf_refmsgid repeats our msgid; an answer with another one is then no answer."""
-    signature: Literal["none", "hmac-sha256"] = "none"
-    paasid: str = ""
-    """Our account at the platform's door, sent with a signature."""
-    secret: SecretStr | None = None
-
-
-class Partner(Strict):
-    """One partner: partners/<name>/partner.toml."""
-
-    name: Identifier
-    url: HttpUrl
-    dialect: Literal["canonical", "insurance"] = "canonical"
-    soap_version: Literal["1.1", "1.2"] = "1.1"
-    client: Identifier | None = None
-    """The client name under which this system calls the gateway; the partner's own name when absent."""
-    our_code: Identifier = "GATEWAY"
-    """The SenderCode of the gateway at this partner."""
-    username: str | None = None
-    password: SecretStr | None = None
-    connect_seconds: float = Field(default=3, gt=0, le=60)
-    total_seconds: float = Field(default=20, gt=0, le=300)
-    concurrency: int = Field(default=4, ge=1, le=64)
-    critical_concurrency: int = Field(default=2, ge=1, le=16)
-    rate_per_second: float = Field(default=100, gt=0)
-    max_attempts: int = Field(default=12, ge=1)
-    registration_charges: bool = False
-    """Of a HIS: true when it charges by itself on a forwarded REGISTER; the gateway then sends no ChargeItem."""
-    insurance: InsurancePlatform | None = None
-    """Of an insurance platform, and of no other."""
-
-    @model_validator(mode="after")
-    def _insurance_has_its_table(self) -> Partner:
-        if (self.dialect == "insurance") != (self.insurance is not None):
-            raise ValueError('the table [insurance] belongs to dialect = "insurance", and that needs it')
-        if self.insurance and self.insurance.signature != "none" and self.insurance.secret is None:
-            raise ValueError("a signature needs insurance.secret_file")
-        return self
-
-    @property
-    def client_name(self) -> str:
-        """The client name under which this partner calls the gateway."""
-        return self.client or self.name
 
 
 class _FileSecrets(PydanticBaseSettingsSource):
@@ -389,14 +320,26 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _read_partner(path: Path) -> Partner:
     values = _read_toml(path)
     _read_secret(path, values, "password")
-    if isinstance(values.get("insurance"), dict):
-        _read_secret(path, values["insurance"], "secret")
+    for table, key in (("insurance", "secret"), ("tls", "key_password"), ("auth", "key_password")):
+        if isinstance(values.get(table), dict):
+            _read_secret(path, values[table], key)
     try:
-        return Partner(name=path.parent.name, **values)
+        return Partner(name=path.parent.name, folder=path.parent.absolute(), files=_digest(path.parent), **values)
     except (ValidationError, TypeError) as problem:
         if isinstance(problem, TypeError):
-            raise ConfigurationError(f"{path}: name is given by the folder, leave it out.") from None
+            raise ConfigurationError(
+                f"{path}: name, folder and files are found by themselves, leave them out."
+            ) from None
         raise ConfigurationError(_one_line(path, problem)) from None
+
+
+def _digest(folder: Path) -> str:
+    """Of the files that decide how messages are mapped; empty when there are none."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MAPPING_FILES and path.is_file())
+    digest = sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(folder)} {sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16] if files else ""
 
 
 def _read_secret(path: Path, values: dict[str, Any], key: str) -> None:

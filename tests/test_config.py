@@ -12,7 +12,6 @@ from gateway.config import (
     ChargePointRule,
     ConfigurationError,
     Limits,
-    Partner,
     Reconciliation,
     RecordRules,
     Route,
@@ -24,6 +23,7 @@ from gateway.config import (
 )
 from gateway.contract import Contract
 from gateway.critical_rules import CriticalLevel, CriticalRules, CriticalTimesRule, SmtpNotifier, WebhookNotifier
+from gateway.partner_config import Auth, FieldLimit, MappedOperation, Partner, Success, Tls
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ def test_a_mistake_in_the_environment_names_the_variable(
         ("", "partner.toml: url: Field required"),
         ('url = "ftp://his/"', "url: URL scheme should be 'http' or 'https'"),
         ('url = "his"', "url: Input should be a valid URL"),
-        ('url = "http://his/"\nname = "X"', "name is given by the folder, leave it out"),
+        ('url = "http://his/"\nname = "X"', "name, folder and files are no keys, leave them out"),
         ('url = "http://his/"\nsoap_version = "2.0"', "soap_version: Input should be '1.1' or '1.2'"),
         ('url = "http://his/"\ndialect = "smoke"', "dialect: Input should be 'canonical'"),
         ('url = "http://his/"\nconcurrency = 0', "concurrency: Input should be greater"),
@@ -195,7 +195,8 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
-PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Storage, Route, Partner, WebhookNotifier, SmtpNotifier]
+PARTNERS = [Partner, MappedOperation, Success, FieldLimit, Tls, Auth]
+PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Storage, Route, *PARTNERS, WebhookNotifier, SmtpNotifier]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -205,7 +206,7 @@ def test_every_setting_is_explained(part: type[BaseModel]):
     assert [
         name
         for name in part.model_fields
-        if name not in {"folder", "partners", "name", *beside} and f"`{name}`" not in explained
+        if name not in {"folder", "files", "partners", "name", "insurance", *beside} and f"`{name}`" not in explained
     ] == []
 
 

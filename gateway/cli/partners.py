@@ -14,8 +14,9 @@ from lxml import etree
 
 from gateway.cli import downtime
 from gateway.cli.terminal import HERE, Failure, Folder, one_line, plain_table, say, show
-from gateway.config import Partner, Settings, load_settings
+from gateway.config import Settings, load_settings
 from gateway.contract import WSDL
+from gateway.partner_config import Partner
 
 LARGEST_WSDL = 20 * 1024 * 1024
 

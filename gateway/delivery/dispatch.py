@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from gateway.config import Partner, Settings
+from gateway.config import Settings
 from gateway.delivery.alarms import alert_stopped
 from gateway.delivery.enqueue import enqueue
 from gateway.delivery.gate import Gate
@@ -20,6 +20,7 @@ from gateway.delivery.sending import GRACE_SECONDS, Sender, Work, while_database
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
 from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Forward, Held, Outcome, PartnerAnswer
+from gateway.partner_config import Partner
 from gateway.terms import RequisitionType
 
 IN_ORDER = text("SELECT pg_advisory_xact_lock(hashtextextended(lock, 0)) FROM unnest(CAST(:locks AS text[])) lock")

@@ -73,6 +73,22 @@ CODES = {
     ),
     "WSDL": ("The contract's own files cannot be read, so nothing was sent.", "the installation: install it again"),
     "ADDRESS": ("No request can be made with this address.", "`url` in partner.toml"),
+    "STYLESHEET": (
+        "partner.toml, a WSDL or a stylesheet of a partner with its own contract cannot be used, so nothing was sent.",
+        "the detail with the attempt; `gateway partner check`",
+    ),
+    "MAPPING": ("A stylesheet cannot map this message, so it was not sent.", "the detail; the partner's stylesheet"),
+    "UNMAPPED": ("A code of the message has no row in its code table.", "the code table"),
+    "UNREADABLE": ("The string in a reply holds no message that can be read.", "the detail; the partner's program"),
+    "UNCLEAR": (
+        "The answer holds none of the values that mean yes, no or not now.",
+        "`success` in partner.toml; the partner's program",
+    ),
+    "REFUSED": ("The partner said no, with a code that cannot stand in ours.", "its words, with the message"),
+    "QUERY-NONE": (
+        "The answer about money was lost, and this partner can neither be asked nor be sent it again.",
+        "the partner's books; then `gateway money`",
+    ),
     "INTERNAL": ("What follows from the answer could not be stored, or something unforeseen.", "the gateway's log"),
     "LOST": ("The process that was sending died.", "nothing: it is taken up again"),
     "ORDER": ("An earlier message of the same lock has not finished.", "that one: `gateway delivery list`"),

@@ -24,7 +24,6 @@ from procrastinate.utils import utcnow
 from procrastinate.worker import Worker
 from sqlalchemy.orm import Session
 
-from gateway.config import Partner
 from gateway.delivery.breaker import Breaker, is_alive
 from gateway.delivery.holds import GOOD_SECONDS, alert_caught, close_over
 from gateway.delivery.jobs import TASK, dead_queue_of, queue_of
@@ -33,6 +32,7 @@ from gateway.delivery.recovery import adopt, hurry, lift
 from gateway.delivery.sending import DATABASE_AWAY, Sender
 from gateway.model.delivery import Lane
 from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partner_config import Partner
 
 _log = logging.getLogger(__name__)
 

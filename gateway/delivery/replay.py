@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.orm import Session
 
-from gateway.config import Partner
 from gateway.delivery import redrive
 from gateway.delivery.dispatch import IN_ORDER
 from gateway.delivery.enqueue import enqueue
@@ -26,6 +25,7 @@ from gateway.model.replay import ReplayBatch, ReplayMember, ReplayState
 from gateway.operations.insurance import OPERATIONS as OF_INSURANCE
 from gateway.operations.report_status import ASKS_HIS as BOOKED_BY_HIS
 from gateway.operations.report_status import OPERATION as STATUS
+from gateway.partner_config import Partner
 
 REPLAYABLE = frozenset(KINDS) - frozenset(OF_INSURANCE)
 """What is sent again: an insurance platform cannot be asked what it has by number, and a question has no effect."""

@@ -33,7 +33,7 @@ from gateway.operations.dispatch import Dispatch, Forward, Origin, Outcome, Outc
 from gateway.operations.insurance import OPERATIONS
 from gateway.operations.report_status import ASKS_HIS as BOOKED_BY_HIS
 from gateway.operations.report_status import OPERATION as STATUS
-from gateway.partners.canonical import Stamp
+from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
 
 Result = TypeVar("Result")

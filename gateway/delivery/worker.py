@@ -20,13 +20,13 @@ from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from psycopg_pool import PoolTimeout
 
-from gateway.config import Partner
 from gateway.database.embedded import libpq_url
 from gateway.delivery.fetching import worker_app
 from gateway.delivery.leases import Leases, shares
 from gateway.delivery.owner import Owner, Timing, add_task
 from gateway.delivery.sending import DATABASE_AWAY as SENDER_AWAY
 from gateway.delivery.sending import Sender
+from gateway.partner_config import Partner
 
 MOST_THREADS = 256
 LEASE_SECONDS = 10

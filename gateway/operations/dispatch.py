@@ -40,6 +40,8 @@ class PartnerAnswer:
     """The response dataclass if it answered."""
     text: str = ""
     """ResultText of the partner, for its refusal; never kept in a log."""
+    detail: str = ""
+    """What was wrong and where, for who looks after the partner; nothing a message or an answer holds."""
 
     @property
     def is_yes(self) -> bool:

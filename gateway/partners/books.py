@@ -12,7 +12,7 @@ from typing import Any
 from gateway.messages.common import Header
 from gateway.messages.query import BookingRecord, BookingTotal, QueryTransactionRequest, TransactionRecord
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
-from gateway.partners.canonical import Stamp
+from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
 
 PAGE_SIZE = 1000

@@ -25,8 +25,8 @@ from zeep.exceptions import ExternalReferenceForbidden
 from zeep.proxy import ServiceProxy
 from zeep.transports import Transport
 
-from gateway.config import Partner
 from gateway.operations.dispatch import Outcome
+from gateway.partner_config import Partner
 from gateway.partners.connection import connection_to
 from gateway.partners.failures import UnusableReply
 
@@ -81,15 +81,25 @@ def _read(response: HTTPResponse) -> bytes:
 class DeadlineTransport(Transport):
     """Sends zeep's envelopes within the current exchange, and fetches nothing."""
 
-    def __init__(self, login: tuple[str, str] | None) -> None:
+    def __init__(self, login: tuple[str, str] | None, charset: str = "utf-8") -> None:
         super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]
         self._login = login
+        self._charset = charset
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> Reply:
+        if self._charset != "utf-8":
+            kind = headers["Content-Type"].replace("utf-8", self._charset)
+            return post(address, _encoded(envelope, self._charset), headers | {"Content-Type": kind}, self._login)
         return post(address, etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), headers, self._login)
 
     def _load_remote_data(self, url: str) -> bytes:
         raise ExternalReferenceForbidden(url)  # type: ignore[no-untyped-call]
+
+
+def _encoded(envelope: etree._Element, charset: str) -> bytes:
+    """What the charset cannot hold becomes a character reference, which every reader of XML undoes."""
+    text = etree.tostring(envelope, encoding="unicode")
+    return f'<?xml version="1.0" encoding="{charset.upper()}"?>{text}'.encode(charset, "xmlcharrefreplace")
 
 
 class PartnerClient:

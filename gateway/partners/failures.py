@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import zeep.exceptions as soap
 
 from gateway.errors import InvalidMessage
+from gateway.mapping.codes import Unmapped, UnmappedPolicy
+from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.partners.connection import Exchange
 
@@ -21,10 +23,11 @@ from gateway.partners.connection import Exchange
 class UnusableReply(Exception):
     """The partner sent something that is no answer to the request; `code` says what it was."""
 
-    def __init__(self, code: str, outcome: Outcome = Outcome.UNKNOWN) -> None:
+    def __init__(self, code: str, outcome: Outcome = Outcome.UNKNOWN, detail: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.outcome = outcome
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,10 @@ _CUT_OFF = Failure(Outcome.UNKNOWN, "CUT-OFF")
 _WRONG_ADDRESS = Failure(Outcome.NOT_SENT, "ADDRESS")
 _WRONG_WSDL = Failure(Outcome.NOT_SENT, "WSDL")
 _WRONG_MESSAGE = Failure(Outcome.FAULT, "MESSAGE")
+_WRONG_MAPPING = Failure(Outcome.FAULT, "MAPPING")
 _UNEXPECTED = Failure(Outcome.UNKNOWN, "INTERNAL")
+UNMAPPED = "UNMAPPED"
+"""A code of the message has no row in its table."""
 
 FAILURES: dict[type[BaseException], Failure] = {
     # Connecting, sending and reading
@@ -89,6 +95,11 @@ FAILURES: dict[type[BaseException], Failure] = {
     AttributeError: _WRONG_MESSAGE,
     LookupError: _WRONG_MESSAGE,
     InvalidMessage: _WRONG_MESSAGE,
+    # The partner's stylesheets: they are broken, or cannot map this message
+    StylesheetBroken: Failure(Outcome.NOT_SENT, "STYLESHEET"),
+    MappingFailed: _WRONG_MAPPING,
+    PayloadUnreadable: _WRONG_MAPPING,
+    Unmapped: Failure(Outcome.FAULT, UNMAPPED),
     # zeep reads no answers here, so these would be a surprise
     soap.Fault: _UNEXPECTED,
     soap.TransportError: _UNEXPECTED,
@@ -98,14 +109,24 @@ FAILURES: dict[type[BaseException], Failure] = {
 }
 
 
+SPEAKING = (StylesheetBroken, MappingFailed, PayloadUnreadable, Unmapped)
+"""Exceptions whose text was written to be shown."""
+
+
 def told_as_answer(problem: Exception, way: Exchange) -> PartnerAnswer:
-    """The outcome of a call that ended with this exception. Nothing of its text is kept: it may hold the reply."""
+    """The outcome of a call that ended with this exception.
+
+    Nothing of its text is kept, for it may hold the reply; only our own exceptions say what may be shown.
+    """
     if isinstance(problem, UnusableReply):
-        return PartnerAnswer(problem.outcome, problem.code)
+        return PartnerAnswer(problem.outcome, problem.code, detail=problem.detail)
+    detail = str(problem) if isinstance(problem, SPEAKING) else ""
+    if isinstance(problem, Unmapped) and problem.policy is UnmappedPolicy.PARK and not way.has_left:
+        return PartnerAnswer(Outcome.NOT_SENT, UNMAPPED, detail=detail)
     failure = next(FAILURES[kind] for kind in type(problem).__mro__ if kind in FAILURES)
     if way.has_left:
         code = "INTERNAL" if failure.outcome is not Outcome.UNKNOWN else failure.code
-        return PartnerAnswer(Outcome.UNKNOWN, code)
+        return PartnerAnswer(Outcome.UNKNOWN, code, detail=detail)
     if failure.outcome is Outcome.UNKNOWN:
         return PartnerAnswer(Outcome.NOT_SENT, way.stage if failure is not _UNEXPECTED else failure.code)
-    return PartnerAnswer(failure.outcome, failure.code)
+    return PartnerAnswer(failure.outcome, failure.code, detail=detail)

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from gateway.config import Partner
 from gateway.contract import Contract
+from gateway.mapping.codes import CodeTables, NoCodeTables
 from gateway.messages.wire import Wire
 from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.operations.insurance_books import InsuranceBooks, InsuranceDetail, InsuranceTotals, InsuranceUnavailable
-from gateway.partners.canonical import Canonical, Stamp
+from gateway.partner_config import INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
+from gateway.partners.addressing import Stamp
+from gateway.partners.canonical import Canonical
 from gateway.partners.insurance.dialect import Insurance
+from gateway.partners.mapped import Mapped, Surroundings
 
 
 class Dialect(Protocol):
@@ -28,9 +31,17 @@ class Dialect(Protocol):
         ...
 
 
-DIALECTS: dict[str, Callable[[Partner, Contract, Wire, Callable[[], datetime]], Dialect]] = {
-    "canonical": Canonical,
-    "insurance": Insurance,
+def _own(
+    dialect: Callable[[Partner, Contract, Wire, Callable[[], datetime]], Dialect],
+) -> Callable[[Partner, Surroundings], Dialect]:
+    """A dialect without code tables."""
+    return lambda partner, around: dialect(partner, around.contract, around.wire, around.now)
+
+
+DIALECTS: dict[str, Callable[[Partner, Surroundings], Dialect]] = {
+    OUR_CONTRACT: _own(Canonical),
+    INSURANCE_INTERFACE: _own(Insurance),
+    **dict.fromkeys(MAPPED, Mapped),
 }
 """A new habit of partners is one class and one line here; partner.toml chooses it by this word."""
 
@@ -58,12 +69,14 @@ class Partners:
         wire: Wire,
         now: Callable[[], datetime],
         *,
+        codes: CodeTables | None = None,
         is_stopped: Callable[[str], bool] = lambda name: False,
     ) -> None:
+        around = Surroundings(contract, wire, now, codes if codes is not None else NoCodeTables())
         self._is_stopped = is_stopped
         self._settings = {partner.name: partner for partner in partners}
         self._dialects = {
-            partner.name: DIALECTS[partner.dialect](partner, contract, wire, now) for partner in self._settings.values()
+            partner.name: DIALECTS[partner.dialect](partner, around) for partner in self._settings.values()
         }
 
     def settings(self, name: str) -> Partner | None:

@@ -46,12 +46,8 @@ class ReplyReader:
 
     def read(self, operation: str, message_id: str, reply: Reply) -> PartnerAnswer:
         """The answer. Raises UnusableReply, which says what came instead."""
-        child = _body_child(reply)
-        if child is None or (not _is_fault(child) and reply.status != 200):
-            raise UnusableReply(f"HTTP-{reply.status}", REFUSED_UNREAD.get(reply.status, Outcome.UNKNOWN))
-        if _is_fault(child):
-            return _fault(child, reply.status)
-        return self._answer(operation, message_id, child)
+        child = answer_or_fault(reply)
+        return child if isinstance(child, PartnerAnswer) else self._answer(operation, message_id, child)
 
     def _answer(self, operation: str, message_id: str, wrapper: etree._Element) -> PartnerAnswer:
         if wrapper.tag != f"{{{NAMESPACE}}}{operation}Response":
@@ -68,7 +64,17 @@ class ReplyReader:
         return PartnerAnswer(Outcome.ANSWERED, response.result.result_code, response, response.result.result_text)
 
 
-def _body_child(reply: Reply) -> etree._Element | None:
+def answer_or_fault(reply: Reply) -> etree._Element | PartnerAnswer:
+    """What stands in the SOAP body, or what follows from the fault that does. Raises UnusableReply."""
+    child = body_child(reply)
+    if child is not None and is_fault(child):
+        return read_fault(child, reply.status)
+    if child is None or reply.status != 200:
+        raise UnusableReply(f"HTTP-{reply.status}", REFUSED_UNREAD.get(reply.status, Outcome.UNKNOWN))
+    return child
+
+
+def body_child(reply: Reply) -> etree._Element | None:
     """The one element in soap:Body; None for an error page of a web server. Raises UnusableReply for all else."""
     if not reply.body.strip():
         if reply.status == 200:
@@ -95,11 +101,11 @@ def _parser() -> etree.XMLParser:
     )
 
 
-def _is_fault(element: etree._Element) -> bool:
+def is_fault(element: etree._Element) -> bool:
     return element.tag in {version.fault for version in SoapVersion}
 
 
-def _fault(fault: etree._Element, status: int) -> PartnerAnswer:
+def read_fault(fault: etree._Element, status: int) -> PartnerAnswer:
     """Whose fault the partner says it is, and what follows for the message."""
     code = (fault.findtext(f".//{{{NAMESPACE}}}GatewayFault/{{{NAMESPACE}}}Code") or "").strip()
     if not _CODE.fullmatch(code):

@@ -14,8 +14,6 @@ from pydantic import BaseModel
 
 from gateway.cli.site import SITE_FILES
 from gateway.config import (
-    InsurancePlatform,
-    Partner,
     Route,
     Settings,
     load_settings,
@@ -23,6 +21,7 @@ from gateway.config import (
 from gateway.critical_rules import CriticalLevel, CriticalTimesRule, SmtpNotifier, WebhookNotifier
 from gateway.database.embedded import create_database, drop_database
 from gateway.migrate import newest
+from gateway.partner_config import Auth, FieldLimit, InsurancePlatform, MappedOperation, Partner, Success, Tls
 
 PARTNER = 'url = "http://user:hidden@127.0.0.1:1/soap"\n'
 
@@ -120,8 +119,15 @@ def test_the_file_of_a_new_site_shows_the_defaults():
 
 def test_the_example_of_a_partner_shows_every_setting_with_its_default():
     shown = with_every_line("partner.toml")
-    assert set(shown) == set(Partner.model_fields) - {"name", "password"} | {"password_file"}
-    examples = ("url", "client", "username", "password_file")
+    assert set(shown) == set(Partner.model_fields) - {"name", "folder", "files", "password"} | {"password_file"}
+    tables = {"tls": Tls, "auth": Auth, "fields": FieldLimit, "operations": MappedOperation}
+    for name, part in tables.items():
+        table = shown[name][0] if name == "fields" else shown[name]
+        table = table["SubmitRequisition"] if name == "operations" else table
+        assert set(table) == {key + "_file" * (key == "key_password") for key in part.model_fields}
+    assert set(shown["operations"]["SubmitRequisition"]["success"]) == set(Success.model_fields)
+    examples = ("url", "client", "username", "password_file", "maintenance", "wsdl", "service", "port", "parameters")
+    examples += tuple(tables)
     defaults = Partner(name="X", url="http://x/").model_dump(mode="json")  # type: ignore[arg-type]
     platform = shown.pop("insurance")
     assert set(platform) == set(InsurancePlatform.model_fields) - {"secret"} | {"secret_file"}

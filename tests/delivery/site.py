@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from gateway.config import Partner, Route, Settings
+from gateway.config import Route, Settings
 from gateway.delivery.dispatch import QueueDispatch
 from gateway.delivery.holds import Holds
 from gateway.delivery.jobs import Jobs
@@ -23,6 +23,7 @@ from gateway.delivery.sending import Sender
 from gateway.delivery.worker import DeliveryWorker
 from gateway.model.delivery import Delivery, DeliveryAttempt
 from gateway.operations.dispatch import Dispatch, Forward, Origin, PartnerAnswer
+from gateway.partner_config import Partner
 from gateway.partners.registry import Partners
 from gateway.store import make_sessions
 from tests.partners.fake_partner import CONTRACT, WIRE, sample

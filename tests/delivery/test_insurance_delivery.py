@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Partner
 from gateway.delivery.redrive import RedriveRefused, discard, retry
 from gateway.operations.dispatch import Forward, Origin
 from gateway.operations.insurance import SETTLE, UNSETTLE, UPLOAD, WITHDRAW
+from gateway.partner_config import Partner
 from gateway.simulators.process import SimulatorProcess, free_port
 from tests.delivery.site import HOSPITAL, Site
 from tests.partners.fake_partner import sample

@@ -5,11 +5,12 @@ import time
 import pytest
 from sqlalchemy import text
 
-from gateway.config import Partner, Route
+from gateway.config import Route
 from gateway.delivery import schema
 from gateway.delivery.locks import Lock
 from gateway.model.delivery import Delivery
 from gateway.operations.dispatch import Dispatch
+from gateway.partner_config import Partner
 from gateway.terms import RequisitionType
 from tests.delivery.site import FAST, HOSPITAL
 

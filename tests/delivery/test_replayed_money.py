@@ -8,13 +8,14 @@ from sqlalchemy import Engine, select
 
 from building import charge, refund
 from emptying import clear
-from gateway.config import Partner, Route
+from gateway.config import Route
 from gateway.delivery import replay
 from gateway.delivery.selection import Selection
 from gateway.model.delivery import Delivery
 from gateway.model.journal import Alert
 from gateway.model.money import LedgerEntry, MoneyState
 from gateway.operations.table import HOOKS
+from gateway.partner_config import Partner
 from gateway.simulators.process import SimulatorProcess, free_port
 from hospital import Hospital
 from tests.delivery.site import Site

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 
-from gateway.config import Partner
 from gateway.delivery import policy, sending
 from gateway.delivery.worker import run_worker
+from gateway.partner_config import Partner
 from gateway.store import make_engine
 from tests.delivery.site import FAST, Site
 

@@ -15,13 +15,14 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from gateway import migrate
-from gateway.config import Partner, Route, Settings
+from gateway.config import Route, Settings
 from gateway.database.embedded import create_database, drop_database
 from gateway.model.journal import Alert
 from gateway.nodes.agreement import agreed_settings, differences
 from gateway.nodes.joining import refuse_foreign_key
 from gateway.nodes.listing import alert_disagreements, disagreements, order_drain, processes
 from gateway.nodes.presence import Identity, Kind, Presence
+from gateway.partner_config import Partner
 from gateway.security.clients import add_client
 from gateway.security.secrets import KeyFileError, Secrets, create_key_file
 from gateway.store import make_engine

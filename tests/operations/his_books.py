@@ -10,7 +10,8 @@ from building import TEN
 from gateway.messages.charge import LineOutcome
 from gateway.messages.query import TransactionRecord
 from gateway.operations.dispatch import Forward, PartnerAnswer
-from gateway.partners.canonical import Canonical, Stamp
+from gateway.partners.addressing import Stamp
+from gateway.partners.canonical import Canonical
 from gateway.terms import TransactionState
 from hospital import NOT_SENT, UNKNOWN, Hospital, no, response_of, yes
 

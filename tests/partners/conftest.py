@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.operations.dispatch import Origin, PartnerAnswer
-from gateway.partners.canonical import Stamp
+from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
 from tests.partners.fake_partner import CONTRACT, WIRE, FakePartner, sample
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.config import Partner
 from gateway.contract import NAMESPACE, Contract
 from gateway.messages.common import Result
 from gateway.messages.query import TransactionRecord
 from gateway.messages.wire import Wire
+from gateway.partner_config import Partner
 from gateway.terms import TransactionState
 
 CONTRACT = Contract()

@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from gateway.operations.dispatch import Outcome
-from gateway.partners.canonical import Stamp
+from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
 from gateway.terms import TransactionState
 from tests.partners.conftest import ORIGIN

@@ -19,10 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.config import Partner
 from gateway.operations.dispatch import Outcome
+from gateway.partner_config import Partner
 from gateway.partners import client, connection
-from gateway.partners.canonical import Stamp
+from gateway.partners.addressing import Stamp
 from gateway.partners.connection import Exchange
 from gateway.partners.failures import FAILURES, told_as_answer
 from gateway.partners.registry import Partners

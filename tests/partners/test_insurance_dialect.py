@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from gateway.config import Partner
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
 from gateway.operations.insurance import OPERATIONS, SETTLE, UNSETTLE, UPLOAD, WITHDRAW
 from gateway.operations.insurance_books import InsuranceDetail, InsuranceTotals, InsuranceUnavailable
-from gateway.partners.canonical import Stamp
+from gateway.partner_config import Partner
+from gateway.partners.addressing import Stamp
 from gateway.partners.insurance.dialect import MAIN
 from gateway.partners.insurance.fields import FIELDS, SECTIONS, detail_no, written
 from gateway.partners.insurance.messages import Envelope, Function, Undo

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.config import Partner
 from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partner_config import Partner
 from gateway.partners import connection
-from gateway.partners.canonical import Stamp
+from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
 from tests.partners import raw_partner as raw
 from tests.partners.conftest import ORIGIN

@@ -9,14 +9,14 @@ import pytest
 
 from books import HOSPITAL, ZONE, Ledger
 from building import header, patient, visit
-from gateway.config import Partner
 from gateway.contract import Contract
 from gateway.messages.charge import ChargeItemRequest, ChargeLine
 from gateway.messages.wire import Wire
 from gateway.model.reconciliation import ReconciliationRun
 from gateway.operations.dispatch import Origin
+from gateway.partner_config import Partner
+from gateway.partners.addressing import Stamp
 from gateway.partners.books import HisBooks
-from gateway.partners.canonical import Stamp
 from gateway.partners.registry import Partners
 from gateway.reconciliation.asking import AskedHis, BooksUnavailable, CannotList
 from gateway.reconciliation.booking import Counterpart

@@ -17,7 +17,6 @@ from itertools import count
 from threading import Lock
 from typing import Any
 
-from gateway.config import InsurancePlatform, Partner
 from gateway.contract import Contract
 from gateway.messages.charge import ChargeItemRequest, ChargeItemResponseType
 from gateway.messages.common import Result
@@ -25,7 +24,8 @@ from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.operations.insurance import SETTLE, UNSETTLE, UPLOAD, WITHDRAW
 from gateway.operations.insurance_books import InsuranceDetail, InsuranceTotals, InsuranceUnavailable
-from gateway.partners.canonical import Stamp
+from gateway.partner_config import InsurancePlatform, Partner
+from gateway.partners.addressing import Stamp
 from gateway.partners.client import Reply, post
 from gateway.partners.connection import Exchange, exchange
 from gateway.partners.failures import UnusableReply, told_as_answer

@@ -9,7 +9,7 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from gateway.config import InsurancePlatform
+from gateway.partner_config import InsurancePlatform
 from gateway.partners.insurance.messages import (
     DayQuery,
     Detail,

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
-from gateway.config import InsurancePlatform
+from gateway.partner_config import InsurancePlatform
 
 Signature = Callable[[bytes, InsurancePlatform, datetime], dict[str, str]]
 """Body, platform, time -> HTTP headers."""

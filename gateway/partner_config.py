@@ -1,0 +1,243 @@
+"""What a partner is and how it is spoken to: the keys of partners/<name>/partner.toml.
+
+The keys are described in docs/configuration.md; what a mapped partner's folder holds, in docs/partners.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, SecretStr, model_validator
+
+from gateway.strict import Identifier, Strict
+
+OUR_CONTRACT = "canonical"
+INSURANCE_INTERFACE = "insurance"
+MAPPED = ("typed", "call-interface", "hip-message-server", "tech-service", "call", "single", "esb-entry", "hl7-string")
+"""Dialects of partners with a contract of their own: their WSDL and stylesheets stand in their folder."""
+Xpath = Annotated[str, Field(min_length=1, max_length=500)]
+FileName = Annotated[str, Field(min_length=1, max_length=200)]
+"""A path below the partner's folder, or a full one for certificates."""
+
+
+class InsurancePlatform(Strict):
+    """How the hospital is known to an insurance platform: the table [insurance] of its partner.toml."""
+
+    fixmedins_code: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,12}$")]
+    """The hospital's code at the platform (定点医药机构编号)."""
+    mdtrtarea_admvs: Annotated[str, Field(pattern=r"^\d{6}$")]
+    """The administrative division of the hospital (就医地)."""
+    insuplc_admdvs: Annotated[str, Field(pattern=r"^\d{6}$")] | None = None
+    """The division where patients are insured (参保地); that of the hospital when absent."""
+    recer_sys_code: Annotated[str, Field(min_length=1, max_length=10)] = "YBXT"
+    infver: Annotated[str, Field(min_length=1, max_length=6)] = "V1.0"
+    opter_type: Literal["1", "2", "3"] = "2"
+    """Who works: 1 a person at a desk, 2 a machine, 3 a mobile terminal."""
+    opter: Annotated[str, Field(min_length=1, max_length=30)] = "GATEWAY"
+    opter_name: Annotated[str, Field(min_length=1, max_length=50)] = "集成网关"
+    insutype: Annotated[str, Field(pattern=r"^\d{1,6}$")] = "310"
+    """The kind of insurance (险种) to settle by."""
+    registers: bool = False
+    """True when the gateway registers visits at the platform (2201, 2401); else HIS does and gives VisitSeq."""
+    settles: bool = False
+    """True when the gateway settles at the platform on SETTLE and UNSETTLE; else HIS does."""
+    sign_in: bool = False
+    """Whether the platform wants a sign_no (9001) with every message."""
+    sign_in_again: tuple[str, ...] = ("9001",)
+    """The infcodes by which it says that the sign_no has run out."""
+    echoes_msgid: bool = False
+    """True when inf_refmsgid repeats our msgid; an answer with another one is then no answer."""
+    signature: Literal["none", "hmac-sha256"] = "none"
+    paasid: str = ""
+    """Our account at the platform's door, sent with a signature."""
+    secret: SecretStr | None = None
+
+
+class Tls(Strict):
+    """How a partner's TLS is checked, and how the gateway proves itself there."""
+
+    ca_file: FileName | None = None
+    """The authorities that may have signed its certificate; those of the operating system when absent."""
+    certificate_file: FileName | None = None
+    """Our certificate, with what leads to its authority; PEM."""
+    key_file: FileName | None = None
+    key_password: SecretStr | None = None
+    check_name: bool = True
+    """Whether its certificate must be for the host of its address."""
+    oldest: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
+    """The oldest version of TLS spoken with it."""
+
+    @model_validator(mode="after")
+    def _key_with_its_certificate(self) -> Tls:
+        if (self.key_file is not None or self.key_password is not None) and self.certificate_file is None:
+            raise ValueError("a key needs its certificate_file")
+        return self
+
+
+class Auth(Strict):
+    """How the gateway says who it is, beside TLS. Without it: HTTP Basic, when there is a username."""
+
+    kind: Literal["none", "basic", "username-token", "username-token-digest", "x509"] = "basic"
+    timestamp: bool = False
+    """Whether a wsu:Timestamp goes with a token."""
+    certificate_file: FileName | None = None
+    key_file: FileName | None = None
+    key_password: SecretStr | None = None
+    http_headers: dict[str, str] = {}
+    """Further HTTP headers; {password} and {username} stand for those of the partner."""
+    soap_header: str | None = None
+    """XML of a header block of the partner's own, with {username} and {password}."""
+
+
+class FieldLimit(Strict):
+    """How much of a field of ours the partner takes."""
+
+    path: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*(/[A-Z][A-Za-z0-9]*)*$")]
+    """From below Request, for example Findings or Patient/Address; list elements without their position."""
+    operation: str | None = None
+    """Only of this operation; of all when absent."""
+    length: int = Field(ge=1)
+    unit: Literal["characters", "bytes"] = "characters"
+    above: Literal["refuse", "url"] = "refuse"
+    """What becomes of a message with more: it is refused, or the field holds an address instead."""
+    url: str | None = None
+    """That address, with numbers of the message: https://pacs.example.org/report/{ReportNo}."""
+
+    @model_validator(mode="after")
+    def _address_where_one_is_sent(self) -> FieldLimit:
+        if (self.above == "url") != (self.url is not None):
+            raise ValueError('url belongs to above = "url", and that needs it')
+        return self
+
+
+class Success(Strict):
+    """How an answer is told to be a yes, a no, or "not now". What fits none is unclear, and never a yes."""
+
+    at: Literal["payload", "code", "text", "reply"] = "payload"
+    """Where `xpath` looks: in what the string holds, at the code or text the style itself returns, in the SOAP body."""
+    xpath: Xpath = "string(/*)"
+    accepted: tuple[str, ...] = ("0",)
+    """Compared without regard to case and white space around it."""
+    refused: tuple[str, ...] = ()
+    """\"*\" stands for every other value that is not empty."""
+    retry: tuple[str, ...] = ()
+    message: Xpath | None = None
+    """XPath of the partner's words, in the same place."""
+
+    @model_validator(mode="after")
+    def _says_what_is_a_yes(self) -> Success:
+        if not self.accepted:
+            raise ValueError("accepted must name a value")
+        lists = [{word.strip().casefold() for word in words} for words in (self.accepted, self.refused, self.retry)]
+        if sum(map(len, lists)) > len(set().union(*lists)):
+            raise ValueError("a value stands in two of accepted, refused and retry")
+        return self
+
+
+class MappedOperation(Strict):
+    """How one operation of ours is carried out by a partner with a contract of its own."""
+
+    operation: str | None = None
+    """Its name in the partner's WSDL; in a string style it may be left out, when the style or the WSDL has only one."""
+    function: str = ""
+    """In a string style: what it is called inside (serverName, action, FuncCode, Fid)."""
+    request: FileName
+    """The stylesheet from our request to theirs."""
+    response: FileName | None = None
+    """The stylesheet from their answer to ours; without it only yes and no are told."""
+    success: Success = Success()
+    fixed: dict[str, str] = {}
+    """Further parameters of the partner's operation that are always the same."""
+
+
+class Partner(Strict):
+    """One partner: partners/<name>/partner.toml."""
+
+    name: Identifier
+    folder: Path = Field(default=Path("."), exclude=True)
+    """Where its files are; the paths of other keys begin there."""
+    files: str = ""
+    """A digest of its WSDL and stylesheets, by which nodes tell that they have the same."""
+    url: HttpUrl
+    dialect: Literal[
+        "canonical",
+        "insurance",
+        "typed",
+        "call-interface",
+        "hip-message-server",
+        "tech-service",
+        "call",
+        "single",
+        "esb-entry",
+        "hl7-string",
+    ] = "canonical"
+    soap_version: Literal["1.1", "1.2"] = "1.1"
+    client: Identifier | None = None
+    """The client name under which this system calls the gateway; the partner's own name when absent."""
+    our_code: Identifier = "GATEWAY"
+    """The SenderCode of the gateway at this partner."""
+    username: str | None = None
+    password: SecretStr | None = None
+    tls: Tls = Tls()
+    auth: Auth = Auth()
+    connect_seconds: float = Field(default=3, gt=0, le=60)
+    total_seconds: float = Field(default=20, gt=0, le=300)
+    concurrency: int = Field(default=4, ge=1, le=64)
+    critical_concurrency: int = Field(default=2, ge=1, le=16)
+    rate_per_second: float = Field(default=100, gt=0)
+    max_attempts: int = Field(default=12, ge=1)
+    registration_charges: bool = False
+    """Of a HIS: true when it charges by itself on a forwarded REGISTER; the gateway then sends no ChargeItem."""
+    maintenance: tuple[str, ...] = ()
+    """When it is in maintenance, in hospital time: "02:00-03:30", "Sun 01:00-05:00"."""
+    fields: tuple[FieldLimit, ...] = ()
+    wsdl: FileName | None = None
+    """Its WSDL: a copy in its folder, with all it imports."""
+    service: str | None = None
+    port: str | None = None
+    """Which of several services and ports of the WSDL; the first of the SOAP version when absent."""
+    payload: Literal["xml", "hl7", "json", "text"] = "xml"
+    """What the strings of a string style hold."""
+    charset: Literal["utf-8", "gb18030", "gbk", "gb2312"] = "utf-8"
+    """In which the inner XML is written, and the envelope around it."""
+    declaration: bool = False
+    """Whether the inner XML begins with an XML declaration that names this charset."""
+    parameters: dict[str, str] = {}
+    """What the style's parameters are called in the partner's WSDL, where not as usual: {payload = "XMLParameter"}."""
+    repeats_are_safe: bool = False
+    """Whether the partner promises that a message sent twice under one number is carried out once."""
+    operations: dict[str, MappedOperation] = {}
+    """Operation of ours -> how the partner carries it out."""
+    insurance: InsurancePlatform | None = None
+    """Of an insurance platform, and of no other."""
+
+    @model_validator(mode="after")
+    def _insurance_has_its_table(self) -> Partner:
+        if (self.dialect == INSURANCE_INTERFACE) != (self.insurance is not None):
+            raise ValueError('the table [insurance] belongs to dialect = "insurance", and that needs it')
+        if self.insurance and self.insurance.signature != "none" and self.insurance.secret is None:
+            raise ValueError("a signature needs insurance.secret_file")
+        return self
+
+    @model_validator(mode="after")
+    def _mapped_has_its_files(self) -> Partner:
+        if self.is_mapped and self.wsdl is None:
+            raise ValueError(f'dialect = "{self.dialect}" needs wsdl, the partner\'s own in its folder')
+        if self.operations and not self.is_mapped:
+            raise ValueError(f"[operations] belongs to the dialects {', '.join(MAPPED)}")
+        return self
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it has a contract of its own."""
+        return self.dialect in MAPPED
+
+    @property
+    def client_name(self) -> str:
+        """The client name under which this partner calls the gateway."""
+        return self.client or self.name
+
+    def path(self, name: str) -> Path:
+        """Where a file of its folder is."""
+        return self.folder / name

@@ -1,0 +1,285 @@
+"""The dialects of partners with a contract of their own: typed operations, and all the string styles.
+
+The way of a message: our request -> the operation's stylesheet -> the style's parameters, or the typed element -> zeep
+by the partner's WSDL -> the reply -> what the style says -> the success rule -> the stylesheet of the answer -> our
+response. All of it is configuration in the partner's folder (docs/partners.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lxml import etree
+
+from gateway.contract import Contract
+from gateway.mapping import payload
+from gateway.mapping.codes import CodeTables
+from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
+from gateway.mapping.functions import Circumstances, under
+from gateway.mapping.ours import as_source, from_result
+from gateway.mapping.stylesheet import Stylesheet
+from gateway.mapping.success import Answered, Meaning, SuccessRule, Verdict
+from gateway.messages.common import Result
+from gateway.messages.wire import Wire
+from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partner_config import MappedOperation, Partner
+from gateway.partners import queried
+from gateway.partners.addressing import Stamp, addressed
+from gateway.partners.client import Reply
+from gateway.partners.connection import exchange
+from gateway.partners.failures import UnusableReply, told_as_answer
+from gateway.partners.foreign import ForeignClient
+from gateway.partners.reply import answer_or_fault
+from gateway.soap.explain import normalise
+from gateway.styles.style import PAYLOAD, Asked, Style
+from gateway.styles.table import STYLES
+
+LONGEST_CODE = 10
+QUERY = "QueryTransaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every dialect is given beside its partner's settings."""
+
+    contract: Contract
+    wire: Wire
+    now: Callable[[], datetime]
+    codes: CodeTables
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """The compiled files of one operation."""
+
+    settings: MappedOperation
+    request: Stylesheet
+    response: Stylesheet | None
+    success: SuccessRule
+
+
+class Mapped:
+    """One partner; any number of threads may use it. Its files are read with the first message."""
+
+    def __init__(self, partner: Partner, surroundings: Surroundings) -> None:
+        self._partner = partner
+        self._around = surroundings
+        self._client = ForeignClient(partner)
+        self._style: Style | None = STYLES.get(partner.dialect)
+        self._mappings: dict[str, CompiledMapping] = {}
+
+    def call(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer:
+        """Send one message and read its answer, within `seconds` from now; never raises."""
+        with exchange(seconds, self._partner.connect_seconds) as way:
+            try:
+                mapping = self.mapping(operation)
+                message = addressed(self._partner, operation, request, stamp, self._around.now())
+                source = as_source("Request", self._around.wire.write(message))
+                with under(self._circumstances(mapping, stamp, source)):
+                    made = mapping.request.apply(source)
+                    reply = self._sent(mapping, made, stamp)
+                    child = answer_or_fault(reply)
+                    if isinstance(child, PartnerAnswer):
+                        return child
+                    return self._answer(operation, mapping, stamp, child)
+            except Exception as problem:
+                return told_as_answer(problem, way)
+
+    def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
+        """What became of a message about money whose answer was lost.
+
+        A partner that can be asked is asked (`queried.find_booking`); one that carries out a repetition only once is
+        simply sent it again; of any other, only a person can find out.
+        """
+        if QUERY in self._partner.operations:
+            return queried.find_booking(self.call, operation, request, stamp, seconds)
+        return None if self._partner.repeats_are_safe else PartnerAnswer(Outcome.UNKNOWN, "QUERY-NONE")
+
+    def mapping(self, operation: str) -> CompiledMapping:
+        """The compiled files of an operation. Raises StylesheetBroken."""
+        found = self._mappings.get(operation)
+        if found is None:
+            settings = self._partner.operations.get(operation)
+            if settings is None:
+                raise StylesheetBroken(f"partner.toml of {self._partner.name} has no [operations.{operation}].")
+            path, rule = self._partner.path, settings.success
+            found = self._mappings[operation] = CompiledMapping(
+                settings,
+                Stylesheet(path(settings.request)),
+                None if settings.response is None else Stylesheet(path(settings.response)),
+                SuccessRule(
+                    at=rule.at,
+                    xpath=rule.xpath,
+                    accepted=rule.accepted,
+                    refused=rule.refused,
+                    retry=rule.retry,
+                    message=rule.message,
+                ),
+            )
+        return found
+
+    def _circumstances(self, mapping: CompiledMapping, stamp: Stamp, source: etree._Element) -> Circumstances:
+        return Circumstances(
+            partner=self._partner.name,
+            hospital_code=stamp.origin.hospital_code,
+            outbound=True,
+            now=self._around.now(),
+            codes=self._around.codes,
+            request=source,
+            values={
+                "function": mapping.settings.function,
+                "our_code": self._partner.our_code,
+                "message_id": stamp.message_id,
+                "partner": self._partner.name,
+            },
+        )
+
+    # --- the request --------------------------------------------------------------------------------------------------
+
+    def content(
+        self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp
+    ) -> etree._Element | dict[str, str]:
+        """What the partner's operation is given: its element, or its parameters by name."""
+        if self._style is None:
+            if isinstance(made, str):
+                raise MappingFailed("The stylesheet makes a text where the element of a typed operation is wanted.")
+            return made
+        partner = self._partner
+        text = payload.write(made, partner.payload, partner.charset, declaration=partner.declaration)
+        asked = Asked(
+            function=mapping.settings.function,
+            payload=text,
+            format=partner.payload,
+            message_id=stamp.message_id,
+            sender=partner.our_code,
+            sent_at=self._around.now(),
+            username=partner.username or "",
+            password=partner.password.get_secret_value() if partner.password else "",
+        )
+        return self._named(mapping, self._style, self._style.wrap(asked)) | mapping.settings.fixed
+
+    def operation_of(self, mapping: CompiledMapping) -> str:
+        """The partner's operation that carries it out. Raises StylesheetBroken when that is not clear."""
+        told = mapping.settings.operation or (self._style.operation if self._style is not None else None)
+        if told is not None:
+            return told
+        known = self._client.operations()
+        if len(known) == 1:
+            return known[0]
+        raise StylesheetBroken(
+            f"partner.toml of {self._partner.name} does not say which operation is meant: {', '.join(known)}."
+        )
+
+    def _sent(self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp) -> Reply:
+        operation, content = self.operation_of(mapping), self.content(mapping, made, stamp)
+        if isinstance(content, etree._Element):
+            return self._client.post_element(operation, content)
+        return self._client.post_values(operation, content)
+
+    def _named(self, mapping: CompiledMapping, style: Style, values: Mapping[str, str]) -> dict[str, str]:
+        """The parameters by their names in the partner's WSDL: those of the settings, of the style, or by position."""
+        known = [one.name for one in self._client.parameters(self.operation_of(mapping))]
+        free = [name for name in known if name not in mapping.settings.fixed]
+        by_fold = {name.casefold(): name for name in known}
+        names = [by_fold.get(style.name_of(place, self._partner.parameters).casefold()) for place in style.takes]
+        if None in names:
+            if len(free) < len(style.takes):
+                wanted = ", ".join(style.name_of(place, self._partner.parameters) for place in style.takes)
+                raise StylesheetBroken(
+                    f"{self.operation_of(mapping)} of {self._partner.name} takes {', '.join(known) or 'nothing'}, "
+                    f"and {style.word} needs {wanted}: name them in [parameters]."
+                )
+            names = list(free[: len(style.takes)])
+        return {str(name): values[place.role] for name, place in zip(names, style.takes, strict=True)}
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    def _answer(self, operation: str, mapping: CompiledMapping, stamp: Stamp, child: etree._Element) -> PartnerAnswer:
+        answered = self._disclosed(child)
+        verdict = mapping.success.judge(answered)
+        if verdict.meaning is Meaning.UNCLEAR:
+            raise UnusableReply("UNCLEAR", detail="The answer holds none of the values that mean yes, no or not now.")
+        result = self._result(verdict, stamp)
+        if verdict.meaning is not Meaning.YES:
+            response = self._around.wire.class_of(f"{operation}ResponseType")(result=result)
+            return PartnerAnswer(Outcome.ANSWERED, result.result_code, response, result.result_text)
+        try:
+            return PartnerAnswer(Outcome.ANSWERED, "0", self._response(operation, mapping, answered, result))
+        except (MappingFailed, PayloadUnreadable) as problem:
+            raise UnusableReply("OFF-CONTRACT", detail=str(problem)) from None
+
+    def _disclosed(self, child: etree._Element) -> Answered:
+        if self._style is None:
+            return Answered(child, payload=child)
+        try:
+            said = self._style.disclose(self._results(self._style, child))
+            content = payload.read(said.payload, self._partner.payload) if said.payload.strip() else None
+        except PayloadUnreadable as problem:
+            raise UnusableReply("UNREADABLE", detail=str(problem)) from None
+        return Answered(child, said.code, said.text, content)
+
+    def _results(self, style: Style, child: etree._Element) -> dict[str, str]:
+        """The results by role: by the names of the settings or of the style, else by position."""
+        found = {
+            str(etree.QName(one).localname).casefold(): text_with(one) for one in child.iterchildren(etree.Element)
+        }
+        if not found:
+            return {PAYLOAD: text_with(child)} if len(style.gives) == 1 else {}
+        names = [style.name_of(place, self._partner.parameters).casefold() for place in style.gives]
+        if not set(names) & set(found):
+            return {place.role: text for place, text in zip(style.gives, found.values(), strict=False)}
+        return {place.role: found.get(name, "") for place, name in zip(style.gives, names, strict=True)}
+
+    def _result(self, verdict: Verdict, stamp: Stamp) -> Result:
+        is_yes = verdict.meaning is Meaning.YES
+        return Result(
+            result_code="0" if is_yes else _code_of(verdict.value),
+            result_text=verdict.message or ("成功" if is_yes else "对方拒绝。"),
+            result_text_en="Accepted" if is_yes else "The partner refused.",
+            message_id=stamp.message_id,
+            gateway_txn_no=stamp.message_id,
+            duplicate=False,
+            retryable=verdict.meaning is Meaning.NOT_NOW,
+            processed_at=self._around.now(),
+        )
+
+    def _response(self, operation: str, mapping: CompiledMapping, answered: Answered, result: Result) -> Any:
+        """Our response: the Result, and what the stylesheet of the answer makes beside it."""
+        contract, wire, kind = self._around.contract, self._around.wire, f"{operation}ResponseType"
+        if mapping.response is None:
+            return wire.class_of(kind)(result=result)
+        source = answered.payload if answered.payload is not None else answered.reply
+        element = from_result(contract, kind, mapping.response.apply(_alone(source)))
+        told = as_source("Result", wire.write(result))
+        element.insert(0, from_result(contract, "Result", told))
+        wrapper = etree.Element(f"{{{etree.QName(element).namespace}}}{operation}Response")
+        wrapper.append(element)
+        if not contract.schema.validate(wrapper) and not (
+            normalise(contract, wrapper) and contract.schema.validate(wrapper)
+        ):
+            raise MappingFailed(f"{mapping.response.path.name} makes an answer that breaks our contract.")
+        return wire.read(kind, element)
+
+
+def text_with(element: etree._Element) -> str:
+    """The text of a result; a message that stands in it as elements instead of as text is written as text."""
+    children = list(element.iterchildren(etree.Element))
+    if not children:
+        return element.text or ""
+    return "".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in children)
+
+
+def _alone(element: etree._Element) -> etree._Element:
+    """The element as the root of a document of its own."""
+    return element if element.getparent() is None else etree.fromstring(etree.tostring(element, with_tail=False))
+
+
+def _code_of(value: str) -> str:
+    """The partner's own code, where it can stand in ours and does not say yes there."""
+    shown = value.strip()
+    if not shown.isascii() or not shown.isprintable() or " " in shown or not 0 < len(shown) <= LONGEST_CODE:
+        return "REFUSED"
+    return "NO-0" if shown == "0" else shown

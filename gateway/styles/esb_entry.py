@@ -1,0 +1,71 @@
+"""GETMQ(fid, putcmsg, getcmsg, errMsg) -> boolean: a queue of a bus, with the message inside an ESBEntry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lxml import etree
+
+from gateway.mapping.payload import read_xml
+from gateway.styles.style import CODE, FUNCTION, PAYLOAD, TEXT, Asked, Place, Said, Style
+
+
+class EsbEntry(Style):
+    """Fid is the function; the message stands as text in Msg, in both directions."""
+
+    word = "esb-entry"
+    operation = "GETMQ"
+    takes = (Place(FUNCTION, "fid"), Place(PAYLOAD, "putcmsg"), Place("", "getcmsg"), Place("", "errMsg"))
+    gives = (Place(CODE, "GETMQResult", "boolean"), Place(PAYLOAD, "getcmsg"), Place(TEXT, "errMsg"))
+
+    def wrap(self, asked: Asked) -> dict[str, str]:
+        entry = etree.Element("ESBEntry")
+        access = etree.SubElement(entry, "AccessControl")
+        etree.SubElement(access, "UserName").text = asked.username
+        etree.SubElement(access, "Password").text = asked.password
+        etree.SubElement(access, "Fid").text = asked.function
+        header = etree.SubElement(entry, "MessageHeader")
+        etree.SubElement(header, "Fid").text = asked.function
+        etree.SubElement(header, "SourceSysCode").text = asked.sender
+        etree.SubElement(header, "MsgID").text = asked.message_id
+        etree.SubElement(header, "MsgDate").text = f"{asked.sent_at:%Y-%m-%d %H:%M:%S}" if asked.sent_at else ""
+        etree.SubElement(etree.SubElement(entry, "MsgInfo"), "Msg").text = asked.payload
+        return {FUNCTION: asked.function, PAYLOAD: etree.tostring(entry, encoding="unicode"), "": ""}
+
+    def unwrap(self, parameters: Mapping[str, str]) -> Asked:
+        entry = read_xml(parameters.get(PAYLOAD, ""))
+        return Asked(
+            function=(parameters.get(FUNCTION, "").strip() or _text(entry, "MessageHeader/Fid")),
+            payload=_message(entry),
+            message_id=_text(entry, "MessageHeader/MsgID"),
+            sender=_text(entry, "MessageHeader/SourceSysCode"),
+            username=_text(entry, "AccessControl/UserName"),
+            password=_text(entry, "AccessControl/Password"),
+        )
+
+    def enclose(self, asked: Asked, said: Said) -> dict[str, str]:
+        entry = etree.Element("ESBEntry")
+        header = etree.SubElement(entry, "MessageHeader")
+        etree.SubElement(header, "Fid").text = asked.function
+        etree.SubElement(header, "MsgID").text = asked.message_id
+        etree.SubElement(etree.SubElement(entry, "MsgInfo"), "Msg").text = said.payload
+        return {CODE: said.code, PAYLOAD: etree.tostring(entry, encoding="unicode"), TEXT: said.text}
+
+    def disclose(self, results: Mapping[str, str]) -> Said:
+        answer, code = results.get(PAYLOAD, ""), results.get(CODE, "").strip()
+        payload = _message(read_xml(answer)) if answer.strip() else ""
+        return Said(payload, code, results.get(TEXT, ""))
+
+
+def _text(entry: etree._Element, path: str) -> str:
+    return (entry.findtext(path) or "").strip()
+
+
+def _message(entry: etree._Element) -> str:
+    """What stands in Msg, as text or as elements; an answer that is no ESBEntry is the message itself."""
+    message = entry.find(".//Msg")
+    if message is None:
+        return "" if entry.tag == "ESBEntry" else etree.tostring(entry, encoding="unicode", with_tail=False)
+    if len(message):
+        return "".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in message)
+    return message.text or ""
