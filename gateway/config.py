@@ -327,9 +327,7 @@ def _read_partner(path: Path) -> Partner:
         return Partner(name=path.parent.name, folder=path.parent.absolute(), files=_digest(path.parent), **values)
     except (ValidationError, TypeError) as problem:
         if isinstance(problem, TypeError):
-            raise ConfigurationError(
-                f"{path}: name, folder and files are found by themselves, leave them out."
-            ) from None
+            raise ConfigurationError(f"{path}: name, folder and files are no keys, leave them out.") from None
         raise ConfigurationError(_one_line(path, problem)) from None
 
 
