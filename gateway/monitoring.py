@@ -1,7 +1,8 @@
 """The figures a hospital's monitoring reads at /metrics: how many messages, with which result, how long, how many now.
 
 Every process counts for itself; with a folder for it, each keeps its figures in files there and /metrics adds them up,
-whichever process answers. No figure names a patient, a client or a message.
+whichever process answers. No figure names a patient or a message; clients are named only where the habits of their
+programs are counted.
 """
 
 from __future__ import annotations
@@ -99,6 +100,13 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        repairs = Counter(
+            "gateway_messages_mended",
+            "Messages that were mended instead of refused, by kind of mistake and client",
+            ("repair", "client"),
+            registry=self._registry,
+        )
+        self._count_repair = cache(repairs.labels)
         self._in_progress = Gauge(
             "gateway_requests_in_progress",
             "SOAP messages being worked on",
@@ -136,6 +144,10 @@ class Metrics:
         self._in_progress.dec()
         self._count(operation, code).inc()
         self._time(operation).observe(time.perf_counter() - begun)
+
+    def repaired(self, repair: str, client: str) -> None:
+        """A message was mended. Both texts are from closed sets: the kinds of repair, the clients that were let in."""
+        self._count_repair(repair, client).inc()
 
     def attempted(self, partner: str, operation: str, outcome: str, seconds: float) -> None:
         """An attempt to deliver has ended. All texts are from closed sets: the site's partners, the contract."""

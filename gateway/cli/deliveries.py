@@ -122,10 +122,12 @@ def show_delivery(number: Id, folder: Folder = HERE) -> None:
             say(f"Waits for {', '.join(one.message_id for one in before[:FEW])}" + (" ..." if before[FEW:] else ""))
         if behind:
             say(f"{behind:,} wait behind it")
-        attempts = plain_table("ATTEMPT", "MILLISECONDS", "OUTCOME", "ANSWER")
+        attempts = plain_table("ATTEMPT", "MILLISECONDS", "OUTCOME", "ANSWER", "WHAT IS WRONG WITH IT")
         query = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == row.id).order_by(DeliveryAttempt.id)
         for one in session.scalars(query):
-            attempts.add_row(time(one.started_at), f"{one.milliseconds:,}", one.outcome, one.code or "")
+            attempts.add_row(
+                time(one.started_at), f"{one.milliseconds:,}", one.outcome, one.code or "", one.detail or ""
+            )
         said = plain_table("AT", "WHO OR WHAT", "", "")
         for entry in _decisions(session, row):
             said.add_row(time(entry.at), entry.actor, entry.action, entry.detail or "")

@@ -23,6 +23,7 @@ from gateway.soap.envelope import Limits, parse_envelope
 from gateway.soap.expectations import form_of
 from gateway.soap.explain import explain as first_mistake
 from gateway.soap.explain import normalise, unknown_operation
+from gateway.soap.mending import mend, wrapper_tag
 from gateway.soap.places import Place, Reference, local_name, place_of, reference_of
 
 HOSPITAL_TIME = timezone(timedelta(hours=8))
@@ -71,7 +72,7 @@ def _request(contract: Contract, body: bytes) -> etree._Element:
     """The one request in the body of the envelope; a MessageFault if there is none."""
     limits = Limits()
     wrapper = parse_envelope(body, "", limits, huge=len(body) > limits.body_bytes).wrapper
-    if wrapper.tag not in {f"{{{NAMESPACE}}}{operation.name}" for operation in contract.operations}:
+    if wrapper_tag(contract, wrapper) is None:
         raise unknown_operation(contract, wrapper)
     return wrapper
 
@@ -81,6 +82,7 @@ def mistakes_in(contract: Contract, wrapper: etree._Element) -> list[Mistake]:
     import xmlschema  # takes a third of a second, which no other command needs
 
     if not contract.schema.validate(wrapper):
+        mend(contract, wrapper)
         normalise(contract, wrapper)
     reference = reference_of(contract)
     schema = xmlschema.XMLSchema(str(contract.folder / "xsd" / "gateway.xsd"))

@@ -37,6 +37,8 @@ def head(entry: JournalEntry, zone: tzinfo) -> Iterator[str]:
     answer = "not answered yet" if entry.result_code == IN_PROGRESS else f"answered {entry.result_code} in {took:.1f} s"
     how = "was parked and applied" if entry.soap_version == PARKED else f"SOAP {entry.soap_version}"
     yield f"Received {entry.received_at.astimezone(zone):{TIME}} ({how}), {answer}"
+    if entry.repairs:
+        yield f"Mended: {entry.repairs}"
     about = (
         *(("hospital", entry.hospital_code), ("branch", entry.branch_code), ("requisition", entry.requisition_no)),
         *(("visit", entry.visit_no), ("patient", entry.patient_id)),
@@ -91,7 +93,8 @@ def events(session: Session, messages: Sequence[Found]) -> list[Event]:
     for attempt in session.scalars(attempts):
         row = rows[attempt.delivery_id]
         what = f"{row.message_id}: {attempt.outcome} after {attempt.milliseconds:,} ms"
-        found.append(Event(attempt.started_at, row.partner, what, attempt.code or ""))
+        said = " ".join(filter(None, (attempt.code, attempt.detail)))
+        found.append(Event(attempt.started_at, row.partner, what, said))
     for alert in session.scalars(select(Alert).where(Alert.txn_no.in_(txn_nos))):
         found.append(Event(alert.raised_at, "alert", alert.kind, alert.subject))
         if alert.settled_at is not None:

@@ -324,6 +324,7 @@ class Sender:
                 milliseconds=int((time.monotonic() - work.clock) * 1000),
                 outcome=answer.outcome,
                 code=answer.code,
+                detail=answer.detail or None,
             )
         )
         row.state, row.last_code = verdict.state, answer.code

@@ -121,6 +121,8 @@ class DeliveryAttempt(Base):
     outcome: Mapped[str]
     """ANSWERED, NOT_SENT, UNKNOWN or FAULT."""
     code: Mapped[str | None]
+    detail: Mapped[str | None]
+    """Of an answer that could not be used: what is wrong with it and where, with nothing that it says."""
 
     __mapper_args__ = {"primary_key": [id]}  # noqa: RUF012 - SQLAlchemy reads it from the class
 

@@ -44,6 +44,8 @@ class JournalEntry(Base):
     answered_at: Mapped[datetime]
     patient_id: Mapped[str | None]
     """As the message names the patient, or the requisition it is about."""
+    repairs: Mapped[str | None]
+    """What the gateway had to mend in the message, by kind, with commas between."""
 
     __mapper_args__ = {"primary_key": [txn_no]}  # noqa: RUF012 - SQLAlchemy reads it from the class
 

@@ -27,6 +27,9 @@ IN_PROGRESS = "-"
 PARKED = "parked"
 """Stands for the SOAP version of a message that was parked and is applied now."""
 
+CHARACTERS_GONE = "报文含控制字符，已替换为空格 (control characters in free text were replaced by blanks)"
+"""The one repair of a message that changed what its sender wrote."""
+
 
 class Caller(Protocol):
     """Who sent the message: proven by authentication, with rights that are denied unless granted."""
@@ -49,6 +52,8 @@ class Received:
     soap_version: str
     received_at: datetime
     txn_no: str
+    repairs: frozenset[str] = frozenset()
+    """What the gateway had to mend in it (docs/specification/wire.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +207,8 @@ class Unit:
 
     def accepted(self, *, forwarded: bool | None = None, warning: str | None = None) -> Result:
         """The Result of a message that was accepted, with what the sender should look at."""
-        warnings = [*self.warnings, *([warning] if warning else []), *self._later(), *self._doubts_about_times()]
+        said = [*self.warnings, *([warning] if warning else [])]
+        warnings = [*said, *self._repaired(), *self._later(), *self._doubts_about_times()]
         return Result(
             result_code="0",
             result_text="成功",
@@ -219,6 +225,9 @@ class Unit:
     def _later(self) -> list[str]:
         words = (one.words() for one in self._held)
         return [f"{zh}，恢复后送达 ({en}: it is handed over after that)" for zh, en in words]
+
+    def _repaired(self) -> list[str]:
+        return [CHARACTERS_GONE] if "control-characters" in self.received.repairs else []
 
     def _doubts_about_times(self) -> list[str]:
         if self.received.soap_version == PARKED:
@@ -258,6 +267,7 @@ class Unit:
             "result_code": result_code,
             "answered_at": self.now,
             "patient_id": self.patient_id,
+            "repairs": ", ".join(sorted(self.received.repairs)) or None,
         }
 
     def key_row(self, answer: str | None) -> Row:

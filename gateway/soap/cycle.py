@@ -17,6 +17,7 @@ from gateway.messages.wire import Wire
 from gateway.operations.unit import Caller, Received
 from gateway.soap.envelope import Envelope, SoapVersion
 from gateway.soap.protocol import PROTOCOLS, Conversion
+from gateway.soap.repairs import Repairs
 from gateway.soap.service import make_service
 from gateway.soap.spyne_import import Application, Fault, MethodContext, ServerBase
 
@@ -47,6 +48,8 @@ class Call:
     """What the journal keeps: the body as received, with the passwords in its header blotted out."""
     caller: Caller | None = None
     result_code: str = ""
+    repairs: Repairs = field(default_factory=set)
+    """What was mended in the message."""
     error: Exception | None = field(default=None, repr=False)
 
     def receive(self, request: Any) -> Any:
@@ -63,6 +66,7 @@ class Call:
                 soap_version=VERSION_NAMES[self.version],
                 received_at=self.received_at,
                 txn_no=self.txn_no,
+                repairs=frozenset(self.repairs),
             )
         )
         self.result_code = response.result.result_code

@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 
 from gateway.errors import InvalidMessage
+from gateway.soap.repairs import Repair, Repairs
 
 ALLOWED_CHARSETS = "UTF-8, UTF-16, GBK, GB2312, GB18030, US-ASCII"
 XML_MEDIA_TYPES = frozenset({"", "text/xml", "application/soap+xml", "application/xml"})
@@ -32,6 +33,10 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (b"\x84\x31\x95\x33", "gb18030"),
 )
+SAID_WITHOUT_THOUGHT = frozenset(
+    {"iso-8859-1", "iso8859-1", "latin1", "windows-1252", "cp1252", "ansi", "chinese", "zh-cn"}
+)
+"""What programs write into the XML declaration whatever they send; as good as nothing."""
 LONGEST_DECLARATION = 512
 MISLABELLED_CHARACTERS = 4
 """So many Chinese characters in perfect UTF-8 are no accident: GBK text is not valid UTF-8 for so long by chance."""
@@ -46,18 +51,21 @@ _MARKUP = re.compile(rb"<!\[CDATA\[|<!--|<!|<\?|" + _HIGH + _LOW, re.IGNORECASE)
 _HIDDEN = {b"<![cdata[": b"]]>", b"<!--": b"-->"}
 
 
-def decode(body: bytes, content_type: str) -> bytes:
-    """The message as UTF-8 without declaration, ready for the parser; line breaks stay where the sender put them."""
+def decode(body: bytes, content_type: str, repairs: Repairs | None = None) -> bytes:
+    """The message as UTF-8 without declaration, ready for the parser; line breaks stay where the sender put them.
+
+    A wrong label that was overruled is added to `repairs`. A NUL becomes another control character, which the parser
+    refuses by its line: it would end the text for libxml2.
+    """
+    noted: Repairs = set() if repairs is None else repairs
     codec, skip = _encoding(body, charset_of(content_type))
-    text = _without_declaration(_to_utf8(body[skip:] if skip else body, codec))
+    text = _without_declaration(_to_utf8(body[skip:] if skip else body, codec, noted))
     if not text or text.isspace():
         raise InvalidMessage("报文为空。", "The message is empty.")
     if text[0] != 0x3C and text.lstrip()[:1] != b"<":
         raise InvalidMessage("报文不是 XML。", "The message is not XML.")
     if b"\0" in text:
-        raise InvalidMessage(
-            "报文含有 NUL 控制字符。", f"The message holds a NUL control character, line {line_of(text, text.find(0))}."
-        )
+        text = text.replace(b"\0", b"\1")
     return _checked_markup(text) if _has_markup_to_check(text) else text
 
 
@@ -119,6 +127,15 @@ def _codec(name: str) -> str:
     )
 
 
+def _declared_codec(name: str) -> str:
+    """The codec of an XML declaration. A misspelt UTF-8, or a name written without thought, counts as none."""
+    plain = name.lower().replace("_", "-")
+    letters = re.sub("[^a-z0-9]", "", plain)
+    if plain in SAID_WITHOUT_THOUGHT or sorted(letters) == sorted("utf8") or letters.startswith("utf8"):
+        return "utf-8"
+    return _codec(name)
+
+
 def _encoding(body: bytes, stated: str) -> tuple[str, int]:
     """The codec to try first, and how many bytes of byte order mark stand before the text.
 
@@ -140,14 +157,14 @@ def _encoding(body: bytes, stated: str) -> tuple[str, int]:
     if stated:
         return "utf-16-be", 0  # RFC 2781, section 4.3
     declared = _DECLARED.match(body, 0, LONGEST_DECLARATION) if b"<?" in body[:LONGEST_DECLARATION] else None
-    codec = _codec(declared[1].decode("ascii")) if declared else "utf-8"
+    codec = _declared_codec(declared[1].decode("ascii")) if declared else "utf-8"
     return ("utf-8" if codec.startswith("utf-16") else codec), 0  # a declaration we could read is not UTF-16
 
 
 # --- Bytes to UTF-8 ---------------------------------------------------------------------------------------------------
 
 
-def _to_utf8(body: bytes, codec: str) -> bytes:
+def _to_utf8(body: bytes, codec: str, repairs: Repairs) -> bytes:
     """The same text in UTF-8. A wrong label is only overruled where the bytes leave no doubt."""
     if codec.startswith("utf-16"):
         try:
@@ -159,8 +176,14 @@ def _to_utf8(body: bytes, codec: str) -> bytes:
     try:
         characters = body.decode("utf-8")
     except UnicodeDecodeError:
-        return _from_gb(body, labelled=codec == "gb18030")
-    if codec == "utf-8" or len(_CHINESE.findall(characters)) >= MISLABELLED_CHARACTERS:
+        found = _from_gb(body, labelled=codec == "gb18030")
+        if codec != "gb18030":
+            repairs.add(Repair.CHARSET)
+        return found
+    if codec == "utf-8":
+        return body
+    if len(_CHINESE.findall(characters)) >= MISLABELLED_CHARACTERS:
+        repairs.add(Repair.CHARSET)
         return body
     return _from_gb(body, labelled=True)
 

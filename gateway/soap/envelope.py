@@ -1,21 +1,25 @@
 """The SOAP envelope of a message: which version it is, its header blocks, and the one request in its body.
 
 A message is refused here if it is not exactly what SOAP 1.1 or 1.2 allows: nothing beside or after the body, one
-request in it, no DTD, no references from one element to another, no header block we would have to understand and do
-not. The list of these rules is docs/specification/wire.md.
+request in it, no DTD, no header block we would have to understand and do not. What is mended instead is noted in
+`Envelope.repairs`. The list of these rules is docs/specification/wire.md.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
 from lxml import etree
 
 from gateway.errors import InvalidMessage, NotUnderstood, TooLarge, VersionMismatch
+from gateway.soap.control_characters import MARK, mark
 from gateway.soap.decoding import decode, decode_beginning, without_hidden_text
+from gateway.soap.mending import is_near
+from gateway.soap.references import ENCODING_11, REFERENCES, put_in_place
+from gateway.soap.repairs import Repair, Repairs
 
 GATEWAY_NAMESPACE = "urn:hospital-gateway:v1"
 WSSE_NAMESPACE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -29,9 +33,11 @@ SCHEMA_NAMESPACES = frozenset(
         "http://www.w3.org/1999/XMLSchema",
     }
 )
-UNDERSTOOD = frozenset({f"{{{GATEWAY_NAMESPACE}}}AuthHeader", f"{{{WSSE_NAMESPACE}}}Security"})
+AUTH_HEADER = f"{{{GATEWAY_NAMESPACE}}}AuthHeader"
+TYPE_NAMESPACES = frozenset({*SCHEMA_NAMESPACES, GATEWAY_NAMESPACE, ENCODING_11})
+UNDERSTOOD = frozenset({AUTH_HEADER, f"{{{WSSE_NAMESPACE}}}Security"})
+TELLING_TYPES = frozenset({"Array", "base64Binary", "base64"})
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-REFERENCES = ("href", "{http://www.w3.org/2003/05/soap-encoding}ref")
 NEXT_11 = "http://schemas.xmlsoap.org/soap/actor/next"
 OUR_ROLES = frozenset(
     {
@@ -87,28 +93,36 @@ class Envelope:
     """The single child of soap:Body, for example {urn:hospital-gateway:v1}SubmitRequisition."""
     raw: bytes
     """The body exactly as received, after its Content-Encoding is undone."""
+    repairs: Repairs = field(default_factory=set)
+    """What was mended so far. CHARACTERS: some of the wrapper's texts hold MARK."""
 
 
 def parse_envelope(body: bytes, content_type: str, limits: Limits = Limits(), huge: bool = False) -> Envelope:
     """The message's version, header blocks and request; a MessageFault that says what is wrong otherwise."""
-    text = decode(body, content_type)
+    repairs = Repairs()
+    text = decode(body, content_type, repairs)
     _check_amount(text, limits)
-    root = _parse(text, huge)
+    root = _parse(text, huge, repairs)
     version = _version(root)
+    refers = False
     if _deep_or_with_attributes(limits.depth)(root):
         if _deeper_than(limits.depth)(root):
             raise _too_deep(limits.depth)
         for element in _elements_with_attributes(root):
-            _tidy(element)
+            refers |= _tidy(element)
     header, soap_body = _header_and_body(root, version)
+    if refers:
+        _follow_references(root, soap_body, limits, repairs)
     wrapper = _only_child(soap_body, version)
     headers: list[etree._Element] = []
     if header is not None:
         _refuse_text(header, "Envelope/Header")
         headers = list(header)
         for block in headers:
+            if block.tag not in UNDERSTOOD:
+                _recognise(block, repairs)
             _check_understood(block, version)
-    return Envelope(version, headers, wrapper, body)
+    return Envelope(version, headers, wrapper, body, repairs)
 
 
 # --- Before parsing: how much is it -----------------------------------------------------------------------------------
@@ -162,10 +176,29 @@ _PROBLEMS = {
     etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: ("属性重复", "the same attribute twice"),
     etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE: ("命名空间前缀未声明", "a namespace prefix that is not declared"),
 }
+_outside_the_request = etree.XPath(
+    f"boolean(//@*[contains(., '{MARK}')] | /*/text()[contains(., '{MARK}')] | /*/*/text()[contains(., '{MARK}')]"
+    f" | /*/*[local-name() = 'Header']//text()[contains(., '{MARK}')])"
+)
 _NOT_WELL_FORMED = ("XML 格式错误", "XML that is not well-formed")
 
 
-def _parse(text: bytes, huge: bool) -> etree._Element:
+def _parse(text: bytes, huge: bool, repairs: Repairs) -> etree._Element:
+    """The root; with control characters marked, if they are all that is wrong and stand in texts of the request."""
+    try:
+        return _parse_once(text, huge)
+    except InvalidMessage:
+        marked = mark(text)
+        if marked is None:
+            raise
+        root = _parse_once(marked, huge)
+        if _outside_the_request(root):
+            raise
+        repairs.add(Repair.CHARACTERS)
+        return root
+
+
+def _parse_once(text: bytes, huge: bool) -> etree._Element:
     # A parser per message costs 2 us; one shared by threads would make them wait for each other.
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -276,35 +309,46 @@ def _name(element: etree._Element) -> str:
 # --- Habits of SOAP toolkits ------------------------------------------------------------------------------------------
 
 
-def _tidy(element: etree._Element) -> None:
-    """Take away what old toolkits add to an element and the contract has no place for; refuse references."""
+def _tidy(element: etree._Element) -> bool:
+    """Take away what old toolkits add to an element and the contract has no place for. True if it refers to another."""
+    refers = False
     for attribute in element.keys():  # noqa: SIM118 - an element is no dict
         if attribute == XSI_TYPE:
             _drop_type(element)
         elif attribute.endswith("}encodingStyle") and attribute[1:-14] in {v.namespace for v in SoapVersion}:
             del element.attrib[attribute]
         elif attribute in REFERENCES:
-            raise InvalidMessage(
-                f"不支持 href 引用（SOAP 编码、multiRef、附件），请用 document/literal（{_name(element)}）。",
-                "References (SOAP encoding, multiRef, attachments) are not supported: use document/literal"
-                f" ({_name(element)}).",
-                path=_name(element),
-            )
+            refers = True
+    return refers
 
 
 def _drop_type(element: etree._Element) -> None:
-    """Remove an xsi:type that only repeats the contract; SOAP::Lite and Axis 1.4 write one on every element."""
+    """Remove an xsi:type that only repeats the contract; SOAP::Lite and Axis 1.4 write one on every element.
+
+    Some say more than that: what is an array, and what is base64 (mending.py).
+    """
     prefix, _, name = element.get(XSI_TYPE, "").strip().rpartition(":")
-    namespace = element.nsmap.get(prefix or None)
-    if name in {"base64Binary", "base64"}:
-        # SOAP::Lite turns every Chinese text into base64, which would be stored as the patient's name.
-        raise InvalidMessage(
-            f"元素 {_name(element)} 标为 base64Binary：请在 SOAP::Lite 中注明类型 SOAP::Data->type('string')。",
-            f"Element {_name(element)} is marked base64Binary: SOAP::Lite guessed; state SOAP::Data->type('string').",
-            path=_name(element),
-        )
-    if namespace in SCHEMA_NAMESPACES or namespace == GATEWAY_NAMESPACE:
+    if name not in TELLING_TYPES and element.nsmap.get(prefix or None) in TYPE_NAMESPACES:
         del element.attrib[XSI_TYPE]
+
+
+def _follow_references(root: etree._Element, soap_body: etree._Element, limits: Limits, repairs: Repairs) -> None:
+    """Put the values that stand beside the request where they are referred to."""
+    _refuse_text(soap_body, "Envelope/Body")
+    put_in_place(soap_body, limits.depth)
+    if _deeper_than(limits.depth)(root):
+        raise _too_deep(limits.depth)
+    repairs.add(Repair.REFERENCES)
+
+
+def _recognise(block: etree._Element, repairs: Repairs) -> None:
+    """An AuthHeader in a namespace near ours is ours."""
+    name = etree.QName(block)
+    if name.localname == "AuthHeader" and is_near(name.namespace):
+        block.tag = AUTH_HEADER
+        for child in block.iterchildren("{*}Username", "{*}Password"):
+            child.tag = f"{{{GATEWAY_NAMESPACE}}}{etree.QName(child).localname}"
+        repairs.add(Repair.NAMESPACE)
 
 
 # --- Looking at a message that has not arrived completely -------------------------------------------------------------
@@ -348,5 +392,8 @@ def _first_request(text: bytes) -> tuple[list[etree._Element], str] | None:
             if root is not None and root.getparent() is None and _name(soap_body) == "Body":
                 _version(root)
                 header = next((child for child in root if _name(child) == "Header"), None)
-                return ([] if header is None else list(header)), _name(element)
+                blocks = [] if header is None else list(header)
+                for block in blocks:
+                    _recognise(block, set())
+                return blocks, _name(element)
     return None

@@ -15,6 +15,8 @@ from gateway.contract import Contract
 from gateway.messages.wire import Wire
 from gateway.soap.envelope import SoapVersion
 from gateway.soap.explain import explain, normalise, unknown_operation
+from gateway.soap.mending import clean, mend, wrapper_tag
+from gateway.soap.repairs import Repair, Repairs
 from gateway.soap.spyne_import import Soap11, Soap12
 
 _HEADS = {
@@ -38,16 +40,23 @@ class Conversion:
         # lxml keeps a check's errors in the schema, so no two threads may use one at once: who finds none makes one.
         self._free_schemas: deque[etree.XMLSchema] = deque([self._make_schema()])
 
-    def read(self, operation: str, wrapper: etree._Element) -> Any:
+    def read(self, operation: str, wrapper: etree._Element, repairs: Repairs) -> Any:
         """The request dataclass; InvalidMessage, saying where and why, if it breaks the contract.
 
-        What old clients write for "nothing here" is mended, but only when the first check fails.
+        What can only mean one thing is mended, but only when the first check fails, and noted in `repairs`.
         """
-        if not self._keeps_contract(wrapper) and not (
-            normalise(self.contract, wrapper) and self._keeps_contract(wrapper)
-        ):
+        if Repair.CHARACTERS in repairs:
+            repairs |= mend(self.contract, wrapper)
+            clean(self.contract, wrapper)
+        if not self._keeps_contract(wrapper) and not (self._mended(wrapper, repairs) and self._keeps_contract(wrapper)):
             raise explain(self.contract, wrapper)
         return self.wire.read(self._request_types[operation], wrapper[0])
+
+    def _mended(self, wrapper: etree._Element, repairs: Repairs) -> bool:
+        """Mend what old clients write, in place; True if anything was changed."""
+        done = mend(self.contract, wrapper)
+        repairs |= done
+        return normalise(self.contract, wrapper) or bool(done)
 
     def _keeps_contract(self, wrapper: etree._Element) -> bool:
         try:
@@ -87,14 +96,17 @@ class _DataclassProtocol:
 
     def generate_method_contexts(self, ctx: Any) -> tuple[Any]:
         """The one method of the request's name; without auxiliary methods no copy of the context is needed."""
-        methods = self.app.interface.service_method_map.get(ctx.method_request_string)
+        known = self.app.interface.service_method_map
+        methods = known.get(ctx.method_request_string) or known.get(
+            wrapper_tag(self._conversion.contract, ctx.in_body_doc)
+        )
         if not methods:
             raise unknown_operation(self._conversion.contract, ctx.in_body_doc)
         ctx.descriptor = methods[0]
         return (ctx,)
 
     def deserialize(self, ctx: Any, message: Any) -> None:
-        ctx.in_object = (self._conversion.read(ctx.descriptor.name, ctx.in_body_doc),)
+        ctx.in_object = (self._conversion.read(ctx.descriptor.name, ctx.in_body_doc, ctx.in_document.repairs),)
 
     def serialize(self, ctx: Any, message: Any) -> None:
         ctx.out_document = self._conversion.wire.document(ctx.descriptor.out_message.get_type_name(), ctx.out_object[0])

@@ -31,6 +31,7 @@ from gateway.soap.faults import as_fault, fault_content, http_status, log_fault,
 from gateway.soap.front import Environ, read_body, soap_version
 from gateway.soap.journal_copy import without_passwords
 from gateway.soap.protocol import enclose
+from gateway.soap.repairs import said as repairs_in_words
 from gateway.soap.unreadable import Directory, KeepUnreadablePush, UnreadablePushes
 
 _log = logging.getLogger(__name__)
@@ -116,6 +117,15 @@ class SoapServer:
             return self._fault(call, self._unreadable.look_at(call, error, environ), environ)
         finally:
             self._parts.metrics.end(begun, call.operation or "-", call.result_code)
+            if call.repairs and call.caller is not None:
+                self._note_repairs(call, call.caller.name)
+
+    def _note_repairs(self, call: Call, client: str) -> None:
+        """Whose program sends what; a stranger's name makes no figure."""
+        for repair in sorted(call.repairs):
+            self._parts.metrics.repaired(repair, client)
+        said = (repairs_in_words(call.repairs), call.operation, client, call.message_id or "-")
+        _log.warning("Mended %s: operation %s, client %s, message %s", *said)
 
     def _receive(self, call: Call, environ: Environ) -> _Answer:
         """The answer to a message, or an error."""
@@ -126,7 +136,7 @@ class SoapServer:
             raise UnknownAddress()
         is_large = len(call.body) > limits.body_bytes
         envelope = parse_envelope(call.body, environ.get("CONTENT_TYPE", ""), limits, is_large)
-        call.version = envelope.version
+        call.version, call.repairs = envelope.version, envelope.repairs
 
         def admit(call: Call, envelope: Envelope) -> None:
             self._admit(call, envelope, environ, known)

@@ -82,9 +82,15 @@ def test_what_the_schema_lets_pass_and_the_gateway_does_not_is_a_mistake_too(tol
 
 
 def test_a_request_in_another_namespace_is_told_the_right_one(told):
-    (line,) = told(sample().replace("<Visit>", '<Visit xmlns="">', 1))
+    (line,) = told(sample().replace("<Visit>", '<Visit xmlns="urn:else">', 1))
     assert line.startswith("Request/Visit: 命名空间不对")
     assert line.endswith('expected: xmlns="urn:hospital-gateway:v1"')
+
+
+def test_a_namespace_near_ours_is_no_mistake(gateway, tmp_path):
+    file = tmp_path / "request.xml"
+    file.write_text(sample().replace("<Visit>", '<Visit xmlns="http://tempuri.org/">', 1), encoding="utf-8")
+    assert gateway("explain", file).code == 0
 
 
 def test_an_element_at_the_wrong_place_is_told_the_order(told):

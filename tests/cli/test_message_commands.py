@@ -103,6 +103,11 @@ def test_times_are_those_of_the_hospital(gateway: Command, session: Session):
     assert listed(gateway, "--until", f"{TEN:%Y-%m-%d}T10:01") == []
 
 
+def test_a_message_that_was_mended_is_shown_with_what_was_wrong_with_it(gateway: Command, session: Session):
+    message(session, 1, repairs="namespace, references")
+    assert "Mended: namespace, references" in gateway("message", "show", "M1").out
+
+
 def test_one_message_is_shown_with_what_it_caused(gateway: Command, session: Session):
     txn_no = message(session, 1)
     number = delivery(session, txn_no, DeliveryState.DEAD, last_code="HTTP-500")
@@ -110,6 +115,7 @@ def test_one_message_is_shown_with_what_it_caused(gateway: Command, session: Ses
     session.commit()
     for name in (txn_no, "M1"):
         said = gateway("message", "show", name)
+        assert "Mended" not in said.out
         lines = said.out.splitlines()
         assert lines[0] == f"ReportStatus of PACS, message M1, transaction {txn_no}"
         assert lines[1].endswith("(SOAP 1.1), answered 0 in 0.2 s")

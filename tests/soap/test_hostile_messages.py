@@ -47,7 +47,15 @@ def hostile(version) -> dict[str, tuple[bytes, str, dict[str, str]]]:
     # the frame
     add("white space only", " \r\n\t")
     add("one byte", "<")
-    add("a NUL", good.replace("王", "\0"))
+    add("a NUL in a number", good.replace("<RequisitionNo>SQ", "<RequisitionNo>SQ\0"))
+    add("a NUL in an amount", good.replace("<Amount>480.00", "<Amount>480.00\0"))
+    add("a NUL in a tag", good.replace("<Action>", "<Act\0ion>"))
+    add("a NUL in a user name", message(version=version, header=auth_header(name="HIS\0")))
+    add("a NUL in an attribute", good.replace("<Action>", '<Action a="\0">'))
+    add("a NUL between elements", good.replace("<Action>", "\0<Action>"))
+    add("a NUL behind", good + "\0")
+    add("thousands of NULs", good.replace("王", "\0" * 5000))
+    add("a NUL and our mark for it", good.replace("王", "\0\ufdd0"))
     add("html", "<html><body>hello</body></html>")
     add("json", '{"Action": "NEW"}')
     add("cut in the middle", good[: len(good) // 2])
@@ -63,7 +71,6 @@ def hostile(version) -> dict[str, tuple[bytes, str, dict[str, str]]]:
         good.replace("<s:Header>", '<o:Header xmlns:o="urn:o">').replace("</s:H", "</o:H"),
     )
     add("prefix undeclared", good.replace("<Request>", "<q:Request>").replace("</Request>", "</q:Request>"))
-    add("operation in no namespace", good.replace(f'<SubmitRequisition xmlns="{NAMESPACE}"', "<SubmitRequisition"))
     add("operation in another namespace", good.replace(f'on xmlns="{NAMESPACE}"', 'on xmlns="urn:other"'))
     add(
         "response as request",
@@ -101,7 +108,7 @@ def hostile(version) -> dict[str, tuple[bytes, str, dict[str, str]]]:
     # texts and codes
     for name, text in {
         "control character": "\x01",
-        "escape": "\x1b[2J",
+        "escape": "\x1b",
         "form feed": "\x0c",
         "not a character": "\ufffe",
         "reference to NUL": "&#0;",
@@ -160,7 +167,7 @@ def hostile(version) -> dict[str, tuple[bytes, str, dict[str, str]]]:
         ("wrong case", "<Action>NEW</Action>", "<action>NEW</action>"),
         ("header last", "<Header>", "<Header1>"),
         ("text between", "<Patient>", f"{SECRET}<Patient>"),
-        ("no namespace", "<Patient>", '<Patient xmlns="">'),
+        ("namespace of nobody", "<Patient>", '<Patient xmlns="http://example.org/">'),
         ("other namespace", "<Patient>", '<Patient xmlns="urn:hospital-gateway:v2">'),
     ]:
         assert old in good, name

@@ -253,11 +253,11 @@ def test_rule_8_an_empty_optional_element_is_absent(gateway, version, nothing):
     [
         ("<RequisitionNo>SQ202611160012</RequisitionNo>", "", "Request/RequisitionNo", "申请单号"),
         ("<RequisitionNo>SQ202611160012</RequisitionNo>", "<RequisitionNo/>", "Request/RequisitionNo", "申请单号"),
-        ("<PatientName>", '<PatientName xmlns="">', "Request/Patient/PatientName", "姓名"),
+        ("<PatientName>", '<PatientName xmlns="urn:x">', "Request/Patient/PatientName", "姓名"),
         ("<SexCode>1</SexCode>", "<SexCode>男</SexCode>", "Request/Patient/SexCode", "性别"),
         ("<Action>NEW</Action>", "<Action>NEW</Action><Action>NEW</Action>", "Request/Action", "操作"),
     ],
-    ids=["missing", "empty", "no namespace", "not in the list", "twice"],
+    ids=["missing", "empty", "another namespace", "not in the list", "twice"],
 )
 def test_rule_8_a_wrong_element_is_named_in_chinese(gateway, version, old, new, path, name):
     fault = gateway.post(requisition(version, (old, new))).fault
