@@ -17,7 +17,6 @@ ALLOWED: dict[str, set[str]] = {
     "critical_rules": {"strict"},
     "maintenance_hours": set(),
     "partner_security": {"strict"},
-    "config": {"critical_rules", "strict"},
     "partner_config": {"strict"},
     "config": {"critical_rules", "partner_config", "strict"},
     "contract": set(),

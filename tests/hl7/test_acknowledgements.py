@@ -13,9 +13,7 @@ ORDER = "MSH|^~\\&|HIS|H1|GATEWAY|G1|20261116||ORM^O01|M1|P|2.3.1|||||156|GB1803
 
 def test_the_answer_turns_the_addresses_round_and_names_the_message():
     answer = acknowledgement(read(ORDER), "AA", control_id="A1", now=NOON)
-    assert write(answer) == (
-        "MSH|^~\\&|GATEWAY|G1|HIS|H1|20261116120000||ACK^O01|A1|P|2.3.1||||||GB18030\rMSA|AA|M1\r"
-    )
+    assert write(answer) == ("MSH|^~\\&|GATEWAY|G1|HIS|H1|20261116120000||ACK^O01|A1|P|2.3.1||||||GB18030\rMSA|AA|M1\r")
 
 
 def test_a_refusal_says_which_field_and_why():

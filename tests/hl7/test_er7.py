@@ -120,7 +120,9 @@ def test_utf8_by_any_name_and_by_none(name: str):
 
 
 def test_who_says_utf8_and_sends_gbk_is_understood():
-    assert value(read(order("PID|1||P1||王小明", head=f"{HEAD}||||||UNICODE UTF-8").encode("gbk")), "PID", 5) == "王小明"
+    assert (
+        value(read(order("PID|1||P1||王小明", head=f"{HEAD}||||||UNICODE UTF-8").encode("gbk")), "PID", 5) == "王小明"
+    )
 
 
 def test_the_site_says_what_a_silent_sender_uses():
