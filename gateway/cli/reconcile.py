@@ -24,13 +24,13 @@ from gateway.partners.registry import Partners
 from gateway.reconciliation import results
 from gateway.reconciliation.asking import Books, BooksUnavailable, asked_books
 from gateway.reconciliation.booking import DIFFERENCES, WORDS, Counterpart
-from gateway.reconciliation.files import FileRefused
 from gateway.reconciliation.listing import FileList
 from gateway.reconciliation.open_items import OpenKind, counted, open_items
 from gateway.reconciliation.running import Order, Runner
 from gateway.reconciliation.running import Progress as Tell
 from gateway.reconciliation.sheet import NAMES, NOTES, lines_of, write_sheets
 from gateway.reconciliation.values import ValueProblem, moment_of
+from gateway.sheets import FileRefused
 from gateway.site import audit, database_session, operator
 
 DIFFERENT = 1

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gateway.config import Reconciliation
 from gateway.reconciliation.booking import Booking, BookState, Direction
-from gateway.reconciliation.files import FileRefused, Row, rows_of
 from gateway.reconciliation.values import ValueProblem, amount_of, moment_of, text_of
+from gateway.sheets import FileRefused, Row, rows_of
 
 HEADINGS: dict[str, tuple[str, ...]] = {
     "number": ("计费流水号", "计费号", "收费流水号", "费用流水号", "流水号", "网关流水号", "ChargeNo", "Number"),

@@ -17,12 +17,12 @@ from gateway.model.journal import Alert
 from gateway.operations.unit import new_txn_no
 from gateway.reconciliation.asking import Books, BooksUnavailable
 from gateway.reconciliation.booking import Counterpart
-from gateway.reconciliation.files import FileRefused
 from gateway.reconciliation.listing import FileList
 from gateway.reconciliation.open_items import alert_open_items
 from gateway.reconciliation.results import Summary
 from gateway.reconciliation.running import Order, Runner
 from gateway.reconciliation.sheet import write_sheets
+from gateway.sheets import FileRefused
 from gateway.store import take_turn
 
 TURN, NIGHT = "open items", "nightly"

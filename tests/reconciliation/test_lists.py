@@ -10,9 +10,9 @@ from books import HEADINGS, ZONE, row
 from gateway.config import Reconciliation
 from gateway.model.reconciliation import ReconciliationRun
 from gateway.reconciliation.booking import BookState, Direction
-from gateway.reconciliation.files import FileRefused
 from gateway.reconciliation.listing import FileList
 from gateway.reconciliation.values import ValueProblem, amount_of, moment_of
+from gateway.sheets import FileRefused
 
 
 def read(path, **settings):

@@ -1,18 +1,23 @@
-"""Reads the table in a CSV or XLSX file row by row, whatever a hospital's export looks like."""
+"""Reads the table in a CSV or XLSX file row by row, whatever a hospital's export looks like, and writes one."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+import os
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 LARGEST_FILE = 200 * 1024 * 1024
@@ -34,12 +39,23 @@ class FileRefused(Exception):
         super().__init__(f"{name}{place}: {english} {chinese}")
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a spreadsheet, and how the program shows it."""
+
+    value: int | float
+    format: str
+
+
 @contextmanager
-def rows_of(path: Path) -> Iterator[Iterator[Row]]:
-    """The rows of the first sheet, or of the text. Raises FileRefused, also while they are read."""
+def rows_of(path: Path, *, numbers: bool = False) -> Iterator[Iterator[Row]]:
+    """The rows of the first sheet, or of the text. Raises FileRefused, also while they are read.
+
+    With `numbers` those of a spreadsheet come as Number: what is shown as 0577 may be kept as 577.
+    """
     _check_size(path)
     if zipfile.is_zipfile(path):
-        with _workbook(path) as rows:
+        with _workbook(path, numbers) as rows:
             yield rows
     elif path.read_bytes()[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise FileRefused(
@@ -117,7 +133,7 @@ def _delimiter(file: io.TextIOWrapper) -> str:
 
 
 @contextmanager
-def _workbook(path: Path) -> Iterator[Iterator[Row]]:
+def _workbook(path: Path, numbers: bool) -> Iterator[Iterator[Row]]:
     _check_package(path)
     try:
         with warnings.catch_warnings():
@@ -130,9 +146,19 @@ def _workbook(path: Path) -> Iterator[Iterator[Row]]:
             raise _no_workbook(path)
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()  # some programs write wrong ones
-        yield ((number, list(cells)) for number, cells in enumerate(sheet.iter_rows(values_only=True), 1))
+        if numbers:
+            yield ((number, [_exact(cell) for cell in cells]) for number, cells in enumerate(sheet.iter_rows(), 1))
+        else:
+            yield ((number, list(cells)) for number, cells in enumerate(sheet.iter_rows(values_only=True), 1))
     finally:
         book.close()
+
+
+def _exact(cell: Any) -> object:
+    value = cell.value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Number(value, cell.number_format)
+    return value
 
 
 def _check_package(path: Path) -> None:
@@ -152,3 +178,46 @@ def _check_package(path: Path) -> None:
 
 def _no_workbook(path: Path) -> FileRefused:
     return FileRefused(path.name, "It is no usable .xlsx file.", "不是可用的 .xlsx 文件。")
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_rows(path: Path, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table of text, as XLSX if the file is called so and else as CSV that spreadsheet programs read as UTF-8.
+
+    Beside it, then in its place: nobody ever opens half of it. In a workbook every cell is text and stays as written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.suffix.lower() == ".xlsx":
+            _write_workbook(beside, headings, rows)
+        else:
+            with beside.open("w", encoding="utf-8-sig", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(headings)
+                writer.writerows(rows)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _write_workbook(path: Path, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    book = Workbook(write_only=True)
+    sheet: Any = book.create_sheet("1")
+    sheet.freeze_panes = "A2"
+    for number in range(len(headings)):
+        sheet.column_dimensions[get_column_letter(number + 1)].width = 18
+    sheet.append([_text_cell(sheet, heading, Font(bold=True)) for heading in headings])
+    for row in rows:
+        sheet.append([_text_cell(sheet, value) if value else None for value in row])
+    book.save(path)
+
+
+def _text_cell(sheet: Any, value: str, font: Font | None = None) -> Any:
+    """Text that no program takes for a number, a date or a formula."""
+    cell = WriteOnlyCell(sheet, value)
+    cell.data_type, cell.number_format = "s", "@"
+    if font is not None:
+        cell.font = font
+    return cell
