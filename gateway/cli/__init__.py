@@ -19,6 +19,7 @@ from gateway.cli import (
     audit,
     call,
     clients,
+    codes,
     critical,
     database,
     deliveries,
@@ -36,15 +37,31 @@ from gateway.cli import (
     storage,
 )
 from gateway.cli.terminal import FAILED, WRONG, Failure, note, say
+from gateway.codes.tables import CodesRefused
 from gateway.config import ConfigurationError
 from gateway.contract import ContractError
 from gateway.database.errors import DatabaseError
 from gateway.security.clients import ClientError
 from gateway.security.secrets import KeyFileError
+from gateway.sheets import FileRefused
 
 GROUPS = (
     *(site, running, nodes, database, clients, records, audit),
-    *(storage, partners, deliveries, messages, money, critical, alerts, reconcile, call, explain, demo, simulate),
+    *(
+        storage,
+        partners,
+        codes,
+        deliveries,
+        messages,
+        money,
+        critical,
+        alerts,
+        reconcile,
+        call,
+        explain,
+        demo,
+        simulate,
+    ),
 )
 INTERRUPTED = 130
 
@@ -54,6 +71,8 @@ _CODES: dict[type[Exception], int] = {
     DatabaseError: FAILED,
     ClientError: FAILED,
     ContractError: FAILED,
+    CodesRefused: FAILED,
+    FileRefused: WRONG,
 }
 
 

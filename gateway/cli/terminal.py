@@ -71,8 +71,8 @@ def plain_table(*columns: str) -> Table:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar on standard error, told how many are done and what is going on.
+def progress(what: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """A bar on standard error, told how many are done and what is going on; without an end when nobody knows it.
 
     Where nobody looks it is a plain line every tenth, and nothing for small work.
     """
@@ -82,7 +82,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
 
         def tell(done: int, doing: str = "") -> None:
             tenth = done * 10 // total if total else 10
-            if total >= PLAIN_FROM and tenth > told[0]:
+            if total and total >= PLAIN_FROM and tenth > told[0]:
                 told[0] = tenth
                 note(f"{what}: {done:,} of {total:,}{f', {doing}' if doing else ''}")
 

@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.delivery.locks import is_money
+from gateway.delivery.policy import UNMAPPED
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import Alert
 from gateway.operations.dispatch import Outcome
@@ -17,7 +18,9 @@ MONEY_UNKNOWN_MINUTES = 15
 
 def raise_alarms(session: Session, row: Delivery, outcome: Outcome, now: datetime, *, registers: bool = False) -> None:
     """One alert for a dead letter each time it dies, for money the partner calls malformed, and for money whose outcome
-    stays unknown."""
+    stays unknown. A code without a row has one alert of its own, however many messages it stops."""
+    if row.last_code == UNMAPPED:
+        return
     if row.state == DeliveryState.DEAD:
         _alert(session, "DELIVERY_DEAD", row, now)
     elif row.state == DeliveryState.REFUSED and outcome is Outcome.FAULT:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitBreaker, CircuitBreakerError
 
+from gateway.delivery.policy import UNMAPPED
 from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.terms import TransactionState
@@ -55,7 +56,7 @@ class Breaker:
     def record(self, answer: PartnerAnswer) -> None:
         """Count an attempt. A refusal or a fault is an answer: the partner is there."""
         before = self._breaker.current_state
-        if answer.code in ("MESSAGE", HoldMode.STOP):  # never left us
+        if answer.code in ("MESSAGE", UNMAPPED, HoldMode.STOP):  # never left us
             return
         if is_alive(answer):
             if before != STATE_CLOSED:

@@ -15,6 +15,7 @@ from gateway.delivery.alarms import alert_stopped
 from gateway.delivery.enqueue import enqueue
 from gateway.delivery.gate import Gate
 from gateway.delivery.locks import Lock, earlier
+from gateway.delivery.policy import UNMAPPED
 from gateway.delivery.routing import partners_of
 from gateway.delivery.sending import GRACE_SECONDS, Sender, Work, while_database_is_away
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
@@ -107,7 +108,7 @@ class QueueDispatch:
             answer = self._ask(session, forward, seconds, keep, refusal)
         finally:
             if not refusal:
-                gate.leave(None if answer is None or answer.code == "ORDER" else answer)
+                gate.leave(None if answer is None or answer.code in ("ORDER", UNMAPPED) else answer)
         return answer
 
     def _ask(self, session: Session, forward: Forward, seconds: float, keep: bool, refusal: str) -> PartnerAnswer:
@@ -190,7 +191,7 @@ class QueueDispatch:
             with self._sender.sessions.begin() as session:
                 row = session.get_one(Delivery, delivery_id)
                 before = earlier(session, row)
-                if any(one.state != DeliveryState.SENDING and one.attempts > 0 for one in before):
+                if any(one.state != DeliveryState.SENDING and _was_tried(one) for one in before):
                     return None
                 if not before:
                     session.refresh(row, with_for_update=True)
@@ -209,6 +210,10 @@ class QueueDispatch:
                 return
             row.state, row.last_code, row.finished_at = DeliveryState.DISCARDED, nothing.code, self._sender.now()
             self._jobs.remove(session, row)
+
+
+def _was_tried(row: Delivery) -> bool:
+    return row.attempts > 0 or row.last_code == UNMAPPED
 
 
 def _keep_order(session: Session, rows: Sequence[Delivery]) -> None:

@@ -27,9 +27,10 @@ from sqlalchemy.orm import Session
 from gateway.delivery.breaker import Breaker, is_alive
 from gateway.delivery.holds import GOOD_SECONDS, alert_caught, close_over
 from gateway.delivery.jobs import TASK, dead_queue_of, queue_of
-from gateway.delivery.policy import Step, Verdict
+from gateway.delivery.policy import UNMAPPED, Step, Verdict
 from gateway.delivery.recovery import adopt, hurry, lift
 from gateway.delivery.sending import DATABASE_AWAY, Sender
+from gateway.delivery.waiting import hasten, tidy
 from gateway.model.delivery import Lane
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.partner_config import Partner
@@ -198,6 +199,8 @@ class Owner:
             raise NotFinished(RetryDecision(queue=dead_queue_of(self._partner.name)))
 
     def _record(self, answer: PartnerAnswer) -> None:
+        if answer.code == UNMAPPED:
+            return  # that says nothing about the partner
         was_closed = self._breaker.is_closed
         self._breaker.record(answer)
         if self._breaker.is_open and was_closed:
@@ -346,6 +349,7 @@ class Owner:
         await self._in_transaction(
             lambda session: lift(session, self._partner.name, self._partner.concurrency, self._sender.now())
         )
+        await self._in_transaction(lambda session: hasten(session, self._partner.name))
 
     def _worker_ids(self) -> set[int | None]:
         """The numbers of the lanes that run now."""
@@ -355,6 +359,7 @@ class Owner:
         await self._in_transaction(
             lambda session: adopt(session, self._sender.jobs, self._partner.name, self._sender.now())
         )
+        await self._in_transaction(lambda session: tidy(session, self._partner.name))
 
     async def _hurry(self) -> None:
         try:

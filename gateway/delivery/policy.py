@@ -22,6 +22,10 @@ ATTEMPTS_OF_REPLAY = 5
 LONGEST_QUESTION_OF_REPLAY = 900
 """Seconds a partner has to say whether it knows a charge or refund that may have to be replayed."""
 SHORTEST_QUERY_WAIT, LONGEST_QUERY_WAIT = 5, 300
+UNMAPPED = "UNMAPPED"
+"""A code of the message has no row in its table, so nothing was sent."""
+UNMAPPED_WAIT = 900
+"""Seconds until a message that waits for a code is looked at again by itself: a row may count only from today."""
 JITTER = 0.15
 """So that what failed together does not come back together."""
 
@@ -105,6 +109,8 @@ _NEXT_WITHOUT_KEEPING = {
 
 def decide(case: Case, answer: PartnerAnswer) -> Verdict:
     """What follows from this answer."""
+    if waits_for_code(case, answer):
+        return Verdict(DeliveryState.QUEUED, Step.AGAIN, _wait_for_code(case))
     money = is_money(case.operation)
     meaning, table = _meaning(answer), _table(case, money=money)
     state, step = _NEXT_OF_REPLAY.get(meaning, table[meaning]) if case.replay else table[meaning]
@@ -117,6 +123,16 @@ def decide(case: Case, answer: PartnerAnswer) -> Verdict:
     if case.lane != Lane.CRITICAL and not asks_first and case.attempts >= case.max_attempts:
         return Verdict(DeliveryState.DEAD, Step.DONE if money else parked)
     return Verdict(state, step, _wait(case, asks_first=asks_first))
+
+
+def waits_for_code(case: Case, answer: PartnerAnswer) -> bool:
+    """Whether the message is to wait for a row, as long as it takes and without using up its attempts."""
+    return answer.outcome is Outcome.NOT_SENT and answer.code == UNMAPPED and case.keep and not case.replay
+
+
+def _wait_for_code(case: Case) -> float:
+    wait = LONGEST_CRITICAL_WAIT / (1 + JITTER) if case.lane == Lane.CRITICAL else UNMAPPED_WAIT
+    return wait * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
 def _table(case: Case, *, money: bool) -> dict[_Meaning, tuple[DeliveryState, Step]]:

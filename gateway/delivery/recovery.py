@@ -28,6 +28,7 @@ _HURRY = text(
     WHERE delivery.job_id = procrastinate_jobs.id AND procrastinate_jobs.status = 'todo'
         AND procrastinate_jobs.queue_name = :queue AND procrastinate_jobs.scheduled_at > now()
         AND delivery.partner = :partner AND delivery.state = 'QUEUED' AND delivery.attempts > 0
+        AND delivery.last_code IS DISTINCT FROM 'UNMAPPED'
         AND (SELECT outcome FROM delivery_attempt WHERE delivery_id = delivery.id ORDER BY id DESC LIMIT 1) = 'NOT_SENT'
     RETURNING delivery.id
     """

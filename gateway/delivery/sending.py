@@ -23,9 +23,10 @@ from gateway.delivery.alarms import raise_alarms
 from gateway.delivery.holds import HELD_SECONDS, Holds
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.locks import Lock, is_money
-from gateway.delivery.policy import Case, Step, Verdict, decide
+from gateway.delivery.policy import Case, Step, Verdict, decide, waits_for_code
 from gateway.delivery.replayed import after_replay
 from gateway.delivery.usual import delivered, take
+from gateway.delivery.waiting import park
 from gateway.errors import InvalidMessage
 from gateway.messages.wire import Wire
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
@@ -316,17 +317,12 @@ class Sender:
         is_replay = row.replay_of is not None
         if not is_replay and not self.follow_up(session, work.forward, answer):
             answer = PartnerAnswer(Outcome.UNKNOWN, "INTERNAL")
-        verdict, now = decide(self._case(row, work), answer), self.now()
-        session.add(
-            DeliveryAttempt(
-                delivery_id=row.id,
-                started_at=work.started_at,
-                milliseconds=int((time.monotonic() - work.clock) * 1000),
-                outcome=answer.outcome,
-                code=answer.code,
-                detail=answer.detail or None,
-            )
-        )
+        case, now = self._case(row, work), self.now()
+        verdict, waits = decide(case, answer), waits_for_code(case, answer)
+        if not (waits and row.last_code == answer.code):
+            session.add(_attempt(row, work, answer))
+        if waits:
+            verdict = park(session, row, answer, verdict, now)
         row.state, row.last_code = verdict.state, answer.code
         row.next_attempt_at = now + timedelta(seconds=verdict.wait) if verdict.step is Step.AGAIN else None
         row.finished_at = None if verdict.step is Step.AGAIN else now
@@ -370,6 +366,17 @@ class Sender:
             registers=work.registers,
             replay=row.replay_of is not None,
         )
+
+
+def _attempt(row: Delivery, work: Work, answer: PartnerAnswer) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        delivery_id=row.id,
+        started_at=work.started_at,
+        milliseconds=int((time.monotonic() - work.clock) * 1000),
+        outcome=answer.outcome,
+        code=answer.code,
+        detail=answer.detail or None,
+    )
 
 
 def _outcome_of(answer: PartnerAnswer) -> str:

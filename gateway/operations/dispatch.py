@@ -30,6 +30,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MissingCode:
+    """A code of the message for which a code table has no row (docs/codes.md)."""
+
+    table: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartnerAnswer:
     """What came of one attempt."""
 
@@ -42,6 +50,8 @@ class PartnerAnswer:
     """ResultText of the partner, for its refusal; never kept in a log."""
     detail: str = ""
     """What was wrong and where, for who looks after the partner; nothing a message or an answer holds."""
+    missing: MissingCode | None = None
+    """Why it is UNMAPPED: NOT_SENT when the message waits for the row, FAULT when it is refused for want of it."""
 
     @property
     def is_yes(self) -> bool:

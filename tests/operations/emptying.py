@@ -6,10 +6,10 @@ from sqlalchemy import Engine, text
 
 from gateway.model.base import Base
 
-_GUARDS = """
-DO $$ DECLARE guarded regclass; BEGIN
-    FOR guarded IN SELECT tgrelid::regclass FROM pg_trigger WHERE tgname = 'keep_forever' LOOP
-        EXECUTE format('ALTER TABLE %s {what} TRIGGER keep_forever', guarded);
+_GUARDS = r"""
+DO $$ DECLARE guard record; BEGIN
+    FOR guard IN SELECT tgrelid::regclass AS guarded, tgname FROM pg_trigger WHERE tgname LIKE 'keep\_%' LOOP
+        EXECUTE format('ALTER TABLE %s {what} TRIGGER %I', guard.guarded, guard.tgname);
     END LOOP;
 END $$
 """
