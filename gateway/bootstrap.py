@@ -22,6 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway import migrate
+from gateway.codes.translating import DatabaseCodes
+from gateway.codes.unmapped import forget_unmapped
 from gateway.config import Settings
 from gateway.contract import Contract
 from gateway.database.errors import DatabaseError
@@ -70,7 +72,12 @@ READINESS_SECONDS = 2
 UPKEEP_SECONDS = 10
 CRITICAL_SECONDS = 1
 """Between looks at the clocks of critical values and at what waits for the channels: one indexed question each."""
-UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (expire_parked, forget_old_looks, alert_disagreements)
+UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (
+    expire_parked,
+    forget_old_looks,
+    forget_unmapped,
+    alert_disagreements,
+)
 """What is due by the clock, whether a message comes or not."""
 MESSAGE_ID = re.compile(rb"<(?:[\w.-]+:)?MessageId>\s*([!-~]{1,64}?)\s*</")
 
@@ -105,7 +112,8 @@ def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None 
     contract = Contract()
     wire = Wire(contract, zone)
     holds = Holds(clock)
-    partners = Partners(settings.partners, contract, wire, clock, is_stopped=holds.is_stopped)
+    codes = DatabaseCodes(sessions, clock)
+    partners = Partners(settings.partners, contract, wire, clock, codes=codes, is_stopped=holds.is_stopped)
     sender = Sender(
         sessions, wire, partners, HOOKS, Jobs(), clock, sync_seconds=settings.limits.sync_seconds, holds=holds
     )

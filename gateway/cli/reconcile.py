@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
+from gateway.codes.translating import DatabaseCodes
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract
 from gateway.delivery.holds import Holds
@@ -196,7 +197,8 @@ def _asked(session: Session, settings: Settings, hospital: str) -> Iterator[tupl
     contract, holds = Contract(), Holds(now)
     holds.refresh(session)
     wire = Wire(contract, settings.zone)
-    partners = Partners(settings.partners, contract, wire, now, is_stopped=holds.is_stopped)
+    codes = DatabaseCodes(sessionmaker(session.get_bind()), now)
+    partners = Partners(settings.partners, contract, wire, now, codes=codes, is_stopped=holds.is_stopped)
     return asked_books(partners, settings.reconciliation.his, routed, hospital, now)
 
 

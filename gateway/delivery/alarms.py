@@ -8,10 +8,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.delivery.locks import is_money
-from gateway.delivery.policy import UNMAPPED
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import Alert
-from gateway.operations.dispatch import Outcome
+from gateway.operations.dispatch import UNMAPPED, Outcome
 
 MONEY_UNKNOWN_MINUTES = 15
 

@@ -7,9 +7,8 @@ from contextlib import suppress
 
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN, CircuitBreaker, CircuitBreakerError
 
-from gateway.delivery.policy import UNMAPPED
 from gateway.model.partner_hold import HoldMode
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, Outcome, PartnerAnswer
 from gateway.terms import TransactionState
 
 

@@ -15,12 +15,11 @@ from gateway.delivery.alarms import alert_stopped
 from gateway.delivery.enqueue import enqueue
 from gateway.delivery.gate import Gate
 from gateway.delivery.locks import Lock, earlier
-from gateway.delivery.policy import UNMAPPED
 from gateway.delivery.routing import partners_of
 from gateway.delivery.sending import GRACE_SECONDS, Sender, Work, while_database_is_away
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState, Lane
 from gateway.model.partner_hold import HoldMode
-from gateway.operations.dispatch import Forward, Held, Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, Forward, Held, Outcome, PartnerAnswer
 from gateway.partner_config import Partner
 from gateway.terms import RequisitionType
 

@@ -17,7 +17,7 @@ from gateway.delivery.policy import Case, Step, Verdict, decide
 from gateway.errors import MessageFault
 from gateway.messages.wire import Wire
 from gateway.model.delivery import DeliveryState, Lane
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, Outcome, PartnerAnswer
 from gateway.partners.client import Reply
 from gateway.partners.connection import Exchange
 from gateway.partners.failures import FAILURES, UnusableReply, told_as_answer
@@ -40,6 +40,7 @@ MEANINGS = {
     "answered no": PartnerAnswer(Outcome.ANSWERED, "STA-410"),
     'answered "later" (503, 504, `Retryable`)': PartnerAnswer(Outcome.ANSWERED, "STA-504", _LATER),
     "not sent (no connection, HTTP 503)": PartnerAnswer(Outcome.NOT_SENT, "CONNECT"),
+    "a code has no row and its table parks": PartnerAnswer(Outcome.NOT_SENT, UNMAPPED),
     "unknown (time-out, lost or unreadable answer)": PartnerAnswer(Outcome.UNKNOWN, "TIMEOUT"),
     "the partner says the message is wrong": PartnerAnswer(Outcome.FAULT, "FAULT"),
 }
@@ -78,7 +79,11 @@ CODES = {
         "the detail with the attempt; `gateway partner check`",
     ),
     "MAPPING": ("A stylesheet cannot map this message, so it was not sent.", "the detail; the partner's stylesheet"),
-    "UNMAPPED": ("A code of the message has no row in its code table.", "the code table"),
+    "UNMAPPED": (
+        "A code of the message has no row in its code table: nothing was sent. It waits for the row, or is refused, as "
+        "the table says.",
+        "`gateway codes unmapped`; [code mapping](../codes.md)",
+    ),
     "UNREADABLE": ("The string in a reply holds no message that can be read.", "the detail; the partner's program"),
     "UNCLEAR": (
         "The answer holds none of the values that mean yes, no or not now.",
@@ -165,6 +170,8 @@ def in_delivery_page(text: str) -> str:
 
 def _consequence(case: Case, answer: PartnerAnswer) -> str:
     verdict = decide(case, answer)
+    if answer.code == UNMAPPED and verdict.step is Step.AGAIN:
+        return "waits for the row"
     if verdict.step is Step.AGAIN:
         last = decide(Case(case.operation, case.lane, 3, 3, keep=case.keep, registers=case.registers), answer)
         return _again(case, verdict) + (", until `max_attempts`" if last.state is DeliveryState.DEAD else "")

@@ -27,12 +27,12 @@ from sqlalchemy.orm import Session
 from gateway.delivery.breaker import Breaker, is_alive
 from gateway.delivery.holds import GOOD_SECONDS, alert_caught, close_over
 from gateway.delivery.jobs import TASK, dead_queue_of, queue_of
-from gateway.delivery.policy import UNMAPPED, Step, Verdict
+from gateway.delivery.policy import Step, Verdict
 from gateway.delivery.recovery import adopt, hurry, lift
 from gateway.delivery.sending import DATABASE_AWAY, Sender
 from gateway.delivery.waiting import hasten, tidy
 from gateway.model.delivery import Lane
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, Outcome, PartnerAnswer
 from gateway.partner_config import Partner
 
 _log = logging.getLogger(__name__)

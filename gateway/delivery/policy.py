@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from gateway.delivery.locks import is_money
 from gateway.model.delivery import DeliveryState, Lane
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, Outcome, PartnerAnswer
 
 WAITS = (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 28800)
 """Seconds before the second, third ... attempt: a day until the twelfth."""
@@ -22,8 +22,6 @@ ATTEMPTS_OF_REPLAY = 5
 LONGEST_QUESTION_OF_REPLAY = 900
 """Seconds a partner has to say whether it knows a charge or refund that may have to be replayed."""
 SHORTEST_QUERY_WAIT, LONGEST_QUERY_WAIT = 5, 300
-UNMAPPED = "UNMAPPED"
-"""A code of the message has no row in its table, so nothing was sent."""
 UNMAPPED_WAIT = 900
 """Seconds until a message that waits for a code is looked at again by itself: a row may count only from today."""
 JITTER = 0.15

@@ -20,6 +20,7 @@ class Unmapped(Exception):
     """A code has no row in its table, and the table says that the message cannot go on without one."""
 
     policy = UnmappedPolicy.REJECT
+    table = value = ""
 
     def __init__(self, table: str, value: str, policy: UnmappedPolicy) -> None:
         super().__init__(f"The table {table} has no row for a code of the message.")

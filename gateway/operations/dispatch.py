@@ -29,6 +29,10 @@ class Outcome(StrEnum):
     """The partner says that the message itself is wrong (Client fault): repeating it cannot help."""
 
 
+UNMAPPED = "UNMAPPED"
+"""The code of an answer: a code of the message has no row in its table, so nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class MissingCode:
     """A code of the message for which a code table has no row (docs/codes.md)."""

@@ -16,7 +16,7 @@ import zeep.exceptions as soap
 from gateway.errors import InvalidMessage
 from gateway.mapping.codes import Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, MissingCode, Outcome, PartnerAnswer
 from gateway.partners.connection import Exchange
 
 
@@ -44,8 +44,6 @@ _WRONG_WSDL = Failure(Outcome.NOT_SENT, "WSDL")
 _WRONG_MESSAGE = Failure(Outcome.FAULT, "MESSAGE")
 _WRONG_MAPPING = Failure(Outcome.FAULT, "MAPPING")
 _UNEXPECTED = Failure(Outcome.UNKNOWN, "INTERNAL")
-UNMAPPED = "UNMAPPED"
-"""A code of the message has no row in its table."""
 
 FAILURES: dict[type[BaseException], Failure] = {
     # Connecting, sending and reading
@@ -121,8 +119,9 @@ def told_as_answer(problem: Exception, way: Exchange) -> PartnerAnswer:
     if isinstance(problem, UnusableReply):
         return PartnerAnswer(problem.outcome, problem.code, detail=problem.detail)
     detail = str(problem) if isinstance(problem, SPEAKING) else ""
-    if isinstance(problem, Unmapped) and problem.policy is UnmappedPolicy.PARK and not way.has_left:
-        return PartnerAnswer(Outcome.NOT_SENT, UNMAPPED, detail=detail)
+    if isinstance(problem, Unmapped) and not way.has_left:
+        outcome = Outcome.NOT_SENT if problem.policy is UnmappedPolicy.PARK else Outcome.FAULT
+        return PartnerAnswer(outcome, UNMAPPED, detail=detail, missing=MissingCode(problem.table, problem.value))
     failure = next(FAILURES[kind] for kind in type(problem).__mro__ if kind in FAILURES)
     if way.has_left:
         code = "INTERNAL" if failure.outcome is not Outcome.UNKNOWN else failure.code

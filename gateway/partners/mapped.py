@@ -8,7 +8,7 @@ response. All of it is configuration in the partner's folder (docs/partners.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -78,12 +78,13 @@ class Mapped:
                 mapping = self.mapping(operation)
                 message = addressed(self._partner, operation, request, stamp, self._around.now())
                 source = as_source("Request", self._around.wire.write(message))
-                with under(self._circumstances(mapping, stamp, source)):
+                known = self._circumstances(mapping, stamp, source)
+                with under(known):
                     made = mapping.request.apply(source)
-                    reply = self._sent(mapping, made, stamp)
-                    child = answer_or_fault(reply)
-                    if isinstance(child, PartnerAnswer):
-                        return child
+                child = answer_or_fault(self._sent(mapping, made, stamp))
+                if isinstance(child, PartnerAnswer):
+                    return child
+                with under(replace(known, outbound=False)):  # the answer holds codes of theirs
                     return self._answer(operation, mapping, stamp, child)
             except Exception as problem:
                 return told_as_answer(problem, way)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from gateway.codes.translating import DatabaseCodes
 from gateway.config import Route, Settings
 from gateway.delivery.dispatch import QueueDispatch
 from gateway.delivery.holds import Holds
@@ -77,7 +78,10 @@ class Site:
         self.hooked: list[tuple[Forward, PartnerAnswer]] = []
         self.hooks = {"ChargeItem": self._hook, "RefundItem": self._hook, "PushCriticalValue": self._hook}
         holds = Holds(self.now)
-        self.partners = Partners(partners, CONTRACT, WIRE, self.now, is_stopped=holds.is_stopped)
+        self.code_tables = DatabaseCodes(self.sessions, self.now)
+        self.partners = Partners(
+            partners, CONTRACT, WIRE, self.now, codes=self.code_tables, is_stopped=holds.is_stopped
+        )
         self.jobs = Jobs()
         self.sender = Sender(
             self.sessions, WIRE, self.partners, self.hooks, self.jobs, self.now, sync_seconds=sync_seconds, holds=holds
