@@ -47,30 +47,32 @@ def read(content: bytes | str, charset: str = "") -> etree._Element:
     return root
 
 
-def write(message: etree._Element) -> str:
-    """The pipes of an element, each segment ended by a carriage return.
+def write(message: etree._Element, codec: str = "") -> str:
+    """The pipes of an element, each segment ended by a carriage return; with a codec, MSH-18 says which.
 
-    Raises InvalidMessage, with the name of an element that has no place there.
+    UTF-8 is said, too, since HL7 takes ASCII where nothing is. Raises InvalidMessage, with the name of an element that
+    has no place there.
     """
     head = message.find("{*}MSH")
+    if head is None:
+        raise InvalidMessage("报文必须以 MSH 段开头。", "A message begins with MSH.", path="MSH", expected="MSH")
+    if codec:
+        for old in head.findall("{*}MSH.18"):
+            head.remove(old)
+        etree.SubElement(head, "MSH.18").text = NAMES[codec]
     separators = Separators()
-    if head is not None and (head.findtext("{*}MSH.1") or head.findtext("{*}MSH.2")):
-        signs = head.findtext("{*}MSH.2") or separators.encoding
-        separators = _separators(f"MSH{head.findtext('{*}MSH.1') or '|'}{signs}{head.findtext('{*}MSH.1') or '|'}")
+    if head.findtext("{*}MSH.1") or head.findtext("{*}MSH.2"):
+        field = head.findtext("{*}MSH.1") or separators.field
+        separators = _separators(f"MSH{field}{head.findtext('{*}MSH.2') or separators.encoding}{field}")
     segments = [_written(segment, separators) for segment in _segment_elements(message)]
-    if not segments or not segments[0].startswith("MSH"):
+    if not segments[0].startswith("MSH"):
         raise InvalidMessage("报文必须以 MSH 段开头。", "A message begins with MSH.", path="MSH", expected="MSH")
     return "".join(f"{segment}\r" for segment in segments)
 
 
 def write_bytes(message: etree._Element, codec: str = UTF8) -> bytes:
-    """The same as bytes, its MSH-18 saying which; UTF-8 is said, too, since HL7 takes ASCII where nothing is."""
-    head = message.find("{*}MSH")
-    if head is not None:
-        for old in head.findall("{*}MSH.18"):
-            head.remove(old)
-        etree.SubElement(head, "MSH.18").text = NAMES[codec]
-    return encode(write(message), codec)
+    """The same as bytes."""
+    return encode(write(message, codec), codec)
 
 
 def value(message: etree._Element, segment: str, field: int, component: int = 1) -> str:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from lxml import etree
 
+from gateway.errors import InvalidMessage
+from gateway.hl7 import er7
+from gateway.hl7.charsets import codec_of
 from gateway.mapping import json_form
-from gateway.mapping.errors import PayloadUnreadable
+from gateway.mapping.errors import MappingFailed, PayloadUnreadable
 
 LARGEST = 20 * 1024 * 1024
 _BEFORE = re.compile(r"\A[\s\ufeff]*(?:<\?xml\b[^>]*>)?[\s\ufeff]*", re.IGNORECASE)
@@ -64,13 +67,27 @@ def _read_text(text: str) -> etree._Element:
     return element
 
 
-FORMS: dict[str, Callable[[str], etree._Element]] = {"xml": read_xml, "json": json_form.read, "text": _read_text}
+def _read_hl7(text: str) -> etree._Element:
+    try:
+        return er7.read(text)
+    except InvalidMessage as problem:
+        raise PayloadUnreadable(f"The string holds no HL7 message: {problem.text_en} ({problem.path})") from None
+
+
+FORMS: dict[str, Callable[[str], etree._Element]] = {
+    "xml": read_xml,
+    "hl7": _read_hl7,
+    "json": json_form.read,
+    "text": _read_text,
+}
 
 
 def write(content: etree._Element | str, form: str, charset: str = "utf-8", *, declaration: bool = False) -> str:
     """The string for a message: what a stylesheet made, as text or as an element."""
     if isinstance(content, str):
         return content
+    if form == "hl7":
+        return _written_hl7(content, charset)
     if form == "json":
         return json_form.write(content)
     if form == "text":
@@ -78,3 +95,10 @@ def write(content: etree._Element | str, form: str, charset: str = "utf-8", *, d
     head = f'<?xml version="1.0" encoding="{charset.upper()}"?>' if declaration else ""
     written: str = etree.tostring(content, encoding="unicode", with_tail=False)
     return head + written
+
+
+def _written_hl7(content: etree._Element, charset: str) -> str:
+    try:
+        return er7.write(content, codec_of(charset))
+    except InvalidMessage as problem:
+        raise MappingFailed(f"The stylesheet makes no HL7 message: {problem.text_en}") from None

@@ -6,8 +6,9 @@
 
   <xsl:template match="/HL7">
     <xsl:variable name="obr" select="OBR[1]"/>
-    <xsl:variable name="rows" select="OBX[(OBX.8/OBX.8.1 = 'HH' or OBX.8/OBX.8.1 = 'LL' or OBX.8/OBX.8.1 = 'AA') and not(OBX.11/OBX.11.1 = 'D' or OBX.11/OBX.11.1 = 'W')]"/>
     <xsl:variable name="told"><xsl:call-template name="own-field"><xsl:with-param name="name" select="'CriticalId'"/></xsl:call-template></xsl:variable>
+    <!-- Without a number of ours the critical rows are found by their flags. -->
+    <xsl:variable name="rows" select="OBX[not(OBX.3/OBX.3.3 = '99HG' or OBX.11/OBX.11.1 = 'D' or OBX.11/OBX.11.1 = 'W')][$told != '' or OBX.8/OBX.8.1 = 'HH' or OBX.8/OBX.8.1 = 'LL' or OBX.8/OBX.8.1 = 'AA']"/>
     <xsl:variable name="content"><xsl:call-template name="own-field"><xsl:with-param name="name" select="'Content'"/></xsl:call-template></xsl:variable>
     <xsl:variable name="found"><xsl:call-template name="first-time"><xsl:with-param name="times" select="$rows[1]/OBX.14/OBX.14.1 | $obr/OBR.22[not($rows[1]/OBX.14)]/OBR.22.1"/></xsl:call-template></xsl:variable>
     <xsl:if test="not($rows) and $content = ''"><xsl:value-of select="g:fail('No OBX-8 is HH, LL or AA.')"/></xsl:if>
@@ -75,7 +76,6 @@
         <WardName><xsl:value-of select="PV1[1]/PV1.3/PV1.3.9"/></WardName>
         <BedNo><xsl:value-of select="PV1[1]/PV1.3/PV1.3.3"/></BedNo>
       </Visit>
-      <Level><xsl:call-template name="own-field"><xsl:with-param name="name" select="'Level'"/></xsl:call-template></Level>
       <Content>
         <xsl:choose>
           <xsl:when test="$content != ''"><xsl:value-of select="$content"/></xsl:when>
@@ -96,21 +96,27 @@
             <Unit><xsl:value-of select="OBX.6/OBX.6.1"/></Unit>
             <RefRange><xsl:value-of select="OBX.7/OBX.7.1"/></RefRange>
             <Flag><xsl:value-of select="OBX.8[1]/OBX.8.1"/></Flag>
+            <CriticalRule><xsl:value-of select="following-sibling::*[1][self::NTE]/NTE.3/NTE.3.1"/></CriticalRule>
           </Detail>
         </xsl:for-each>
       </Details>
       <FoundAt><xsl:value-of select="$found"/></FoundAt>
-      <ReportedAt><xsl:call-template name="sent-at"/></ReportedAt>
+      <ReportedAt>
+        <xsl:variable name="reported"><xsl:call-template name="own-field"><xsl:with-param name="name" select="'ReportedAt'"/></xsl:call-template></xsl:variable>
+        <xsl:choose><xsl:when test="$reported != ''"><xsl:value-of select="g:iso($reported)"/></xsl:when><xsl:otherwise><xsl:call-template name="sent-at"/></xsl:otherwise></xsl:choose>
+      </ReportedAt>
       <ReporterCode><xsl:value-of select="($obr/OBR.32/OBR.32.1/descendant-or-self::*[not(*)][1] | $rows[not($obr/OBR.32)]/OBX.16[1]/OBX.16.1)[1]"/></ReporterCode>
       <ReporterName><xsl:value-of select="($obr/OBR.32/OBR.32.1/OBR.32.1.2 | $obr/OBR.32[not(OBR.32.1/OBR.32.1.2)]/OBR.32.2 | $rows[not($obr/OBR.32)]/OBX.16[1]/OBX.16.2)[1]"/></ReporterName>
       <ReporterPhone><xsl:value-of select="($obr/OBR.17/OBR.17.1)[1]"/></ReporterPhone>
-      <TargetDeptCode><xsl:value-of select="PV1[1]/PV1.10/PV1.10.1"/></TargetDeptCode>
-      <TargetWardCode><xsl:value-of select="PV1[1]/PV1.3/PV1.3.1"/></TargetWardCode>
+      <TargetDeptCode><xsl:value-of select="(OBX[OBX.3/OBX.3.3 = '99HG' and OBX.3/OBX.3.1 = 'TargetDeptCode']/OBX.5/OBX.5.1 | PV1[1]/PV1.10[$told = '']/PV1.10.1)[1]"/></TargetDeptCode>
+      <TargetWardCode><xsl:value-of select="(OBX[OBX.3/OBX.3.3 = '99HG' and OBX.3/OBX.3.1 = 'TargetWardCode']/OBX.5/OBX.5.1 | PV1[1]/PV1.3[$told = '']/PV1.3.1)[1]"/></TargetWardCode>
       <TargetDoctors>
         <xsl:for-each select="$obr/OBR.16"><Doctor><Code><xsl:value-of select="OBR.16.1"/></Code><Name><xsl:value-of select="concat(OBR.16.2, OBR.16.3)"/></Name></Doctor></xsl:for-each>
       </TargetDoctors>
       <SpecimenName><xsl:value-of select="(SPM[1]/SPM.4/SPM.4.2 | $obr/OBR.15/OBR.15.1/OBR.15.1.2)[1]"/></SpecimenName>
-      <Explanation><xsl:call-template name="own-field"><xsl:with-param name="name" select="'Explanation'"/></xsl:call-template></Explanation>
+      <xsl:for-each select="OBX[OBX.3/OBX.3.3 = '99HG' and contains(' Level ConfirmedAt ReceiveDeadline HandleDeadline CollectedAt Explanation Warning OverdueStage OverdueSince EscalationLevel ', concat(' ', OBX.3/OBX.3.1, ' '))]">
+        <xsl:element name="{OBX.3/OBX.3.1}"><xsl:value-of select="OBX.5/OBX.5.1"/></xsl:element>
+      </xsl:for-each>
     </Request>
   </xsl:template>
 </xsl:stylesheet>

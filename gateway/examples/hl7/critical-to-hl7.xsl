@@ -49,12 +49,14 @@
           <OBX.11><xsl:value-of select="$status"/></OBX.11>
           <OBX.14><xsl:value-of select="g:date(/Request/FoundAt, 'yyyyMMddHHmmss')"/></OBX.14>
         </OBX>
+        <xsl:if test="CriticalRule != ''"><NTE><NTE.3><xsl:value-of select="CriticalRule"/></NTE.3></NTE></xsl:if>
       </xsl:for-each>
+      <xsl:if test="Barcode != ''"><SPM><SPM.1>1</SPM.1><SPM.2><xsl:value-of select="Barcode"/></SPM.2></SPM></xsl:if>
       <xsl:call-template name="age"/>
-      <xsl:call-template name="own-field"><xsl:with-param name="name" select="'CriticalId'"/></xsl:call-template>
-      <xsl:call-template name="own-field"><xsl:with-param name="name" select="'Level'"/></xsl:call-template>
-      <xsl:call-template name="own-field"><xsl:with-param name="name" select="'Content'"/></xsl:call-template>
-      <xsl:call-template name="own-field"><xsl:with-param name="name" select="'Explanation'"/></xsl:call-template>
+      <!-- What HL7 has no field for, and what has one but may differ from the patient's own. -->
+      <xsl:for-each select="CriticalId | Level | Content | ConfirmedAt | ReportedAt | ReceiveDeadline | HandleDeadline | CollectedAt | TargetDeptCode | TargetWardCode | Explanation | Warning | OverdueStage | OverdueSince | EscalationLevel">
+        <xsl:call-template name="own-field"><xsl:with-param name="name" select="name()"/><xsl:with-param name="value" select="."/></xsl:call-template>
+      </xsl:for-each>
     </HL7>
   </xsl:template>
 </xsl:stylesheet>

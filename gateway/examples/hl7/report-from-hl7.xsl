@@ -9,6 +9,7 @@
   <xsl:variable name="findings" select="$rows[OBX.3/OBX.3.1/OBX.3.1.2 = 'GDT' or OBX.3/OBX.3.1 = 'GDT' or OBX.3/OBX.3.1 = 'FINDINGS' or OBX.3/OBX.3.1 = '59776-5']"/>
   <xsl:variable name="impression" select="$rows[OBX.3/OBX.3.1/OBX.3.1.2 = 'IMP' or OBX.3/OBX.3.1 = 'IMP' or OBX.3/OBX.3.1 = 'IMPRESSION' or OBX.3/OBX.3.1 = '19005-8']"/>
   <xsl:variable name="pictures" select="$rows[OBX.2/OBX.2.1 = 'ED' or OBX.2/OBX.2.1 = 'RP']"/>
+  <xsl:variable name="documents" select="$pictures[(OBX.2/OBX.2.1 = 'ED' and not(OBX.5/OBX.5.3 = 'JPEG' or OBX.5/OBX.5.3 = 'JPG')) or (OBX.2/OBX.2.1 = 'RP' and contains(' PDF JPEG JPG XML x-hl7-cda-level-one ', concat(' ', OBX.5/OBX.5.4, ' ')))]"/>
   <xsl:variable name="dicom" select="$rows[OBX.3/OBX.3.3 = 'DCM']"/>
   <xsl:variable name="organisms" select="$rows[OBX.3/OBX.3.1/OBX.3.1.2 = 'ORG']"/>
   <xsl:variable name="antibiotics" select="$rows[contains(OBX.4/OBX.4.1, '.') and contains('SIR', OBX.8/OBX.8.1) and string-length(OBX.8/OBX.8.1) &lt; 2]"/>
@@ -177,7 +178,7 @@
 
   <!-- ED holds the thing itself, RP says where it is. JPEG pictures, and PDF or other documents. -->
   <xsl:template name="pictures">
-    <ViewerUrl><xsl:value-of select="($pictures[OBX.2/OBX.2.1 = 'RP' and not(OBX.5/OBX.5.4 = 'PDF' or OBX.5/OBX.5.4 = 'JPEG' or OBX.5/OBX.5.4 = 'XML')]/OBX.5/OBX.5.1)[1]"/></ViewerUrl>
+    <ViewerUrl><xsl:value-of select="($pictures[OBX.2/OBX.2.1 = 'RP'][count(. | $documents) > count($documents)]/OBX.5/OBX.5.1)[1]"/></ViewerUrl>
     <KeyImages>
       <xsl:for-each select="$pictures[OBX.2/OBX.2.1 = 'ED' and (OBX.5/OBX.5.3 = 'JPEG' or OBX.5/OBX.5.3 = 'JPG')]">
         <KeyImage>
@@ -188,13 +189,13 @@
       </xsl:for-each>
     </KeyImages>
     <ReportFiles>
-      <xsl:for-each select="$pictures[(OBX.2/OBX.2.1 = 'ED' and not(OBX.5/OBX.5.3 = 'JPEG' or OBX.5/OBX.5.3 = 'JPG')) or (OBX.2/OBX.2.1 = 'RP' and (OBX.5/OBX.5.4 = 'PDF' or OBX.5/OBX.5.4 = 'JPEG' or OBX.5/OBX.5.4 = 'XML'))]">
+      <xsl:for-each select="$documents">
         <xsl:variable name="kind" select="(OBX.5[../OBX.2/OBX.2.1 = 'ED']/OBX.5.3 | OBX.5[../OBX.2/OBX.2.1 = 'RP']/OBX.5.4)[1]"/>
         <ReportFile>
           <Format>
             <xsl:choose>
               <xsl:when test="$kind = 'PDF'">PDF</xsl:when>
-              <xsl:when test="$kind = 'JPEG'">JPG</xsl:when>
+              <xsl:when test="$kind = 'JPEG' or $kind = 'JPG'">JPG</xsl:when>
               <xsl:when test="OBX.5/OBX.5.2 = 'CDA' or $kind = 'x-hl7-cda-level-one'">CDA</xsl:when>
               <xsl:when test="$kind = 'XML'">XML</xsl:when>
               <xsl:otherwise><xsl:value-of select="g:fail('OBX-5 holds a document that is neither PDF, JPEG, CDA nor XML.')"/></xsl:otherwise>
@@ -205,6 +206,7 @@
             <xsl:when test="OBX.5/OBX.5.4 = 'Base64'"><Content><xsl:value-of select="OBX.5/OBX.5.5"/></Content></xsl:when>
             <xsl:otherwise><xsl:value-of select="g:fail('OBX-5.4 is not Base64.')"/></xsl:otherwise>
           </xsl:choose>
+          <Sha256><xsl:if test="string-length(OBX.4/OBX.4.1) = 64"><xsl:value-of select="OBX.4/OBX.4.1"/></xsl:if></Sha256>
         </ReportFile>
       </xsl:for-each>
     </ReportFiles>

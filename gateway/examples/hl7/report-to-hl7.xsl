@@ -153,6 +153,7 @@
     <OBX>
       <OBX.2><xsl:choose><xsl:when test="Url != ''">RP</xsl:when><xsl:otherwise>ED</xsl:otherwise></xsl:choose></OBX.2>
       <OBX.3><OBX.3.1>FILE</OBX.3.1></OBX.3>
+      <OBX.4><xsl:value-of select="Sha256"/></OBX.4>
       <xsl:choose>
         <xsl:when test="Url != ''"><OBX.5><OBX.5.1><xsl:value-of select="Url"/></OBX.5.1><OBX.5.3>AP</OBX.5.3><OBX.5.4><xsl:value-of select="$kind"/></OBX.5.4></OBX.5></xsl:when>
         <xsl:otherwise><OBX.5><OBX.5.2>AP</OBX.5.2><OBX.5.3><xsl:value-of select="$kind"/></OBX.5.3><OBX.5.4>Base64</OBX.5.4><OBX.5.5><xsl:value-of select="Content"/></OBX.5.5></OBX.5></xsl:otherwise>

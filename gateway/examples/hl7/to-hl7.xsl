@@ -22,6 +22,7 @@
         <xsl:when test="g:value('version') != ''"><xsl:value-of select="g:value('version')"/></xsl:when>
         <xsl:otherwise>2.4</xsl:otherwise>
       </xsl:choose></MSH.12>
+      <MSH.13><xsl:value-of select="StatusSeq"/></MSH.13>
       <MSH.17>CHN</MSH.17>
     </MSH>
   </xsl:template>
