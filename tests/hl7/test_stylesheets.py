@@ -339,7 +339,7 @@ def test_a_document_nobody_can_take_is_refused(document: str, reason: str):
 def test_cultures_keep_organism_and_susceptibilities():
     request = sample("SubmitReport")
     results = etree.fromstring(
-        f'<Results xmlns="{NAMESPACE}"><Result><ItemCode>CUL</ItemCode><ItemName>培养</ItemName><ValueText>+</ValueText>'
+        f'<Results xmlns="{NAMESPACE}"><Result><ItemCode>CUL</ItemCode><ItemName>菌</ItemName><ValueText>1</ValueText>'
         "<OrganismCode>ECO</OrganismCode><OrganismName>大肠埃希菌</OrganismName><Antibiotics>"
         "<Antibiotic><Code>AMK</Code><Name>阿米卡星</Name><Result>S</Result><ValueText>&lt;=2</ValueText></Antibiotic>"
         "<Antibiotic><Name>氨苄西林</Name><Result>R</Result></Antibiotic></Antibiotics></Result></Results>"
