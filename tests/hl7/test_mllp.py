@@ -64,7 +64,10 @@ def receive(connection: socket.socket) -> bytes:
     """One frame; what came before the connection was closed otherwise."""
     came = b""
     while not came.endswith(b"\x1c\r"):
-        piece = connection.recv(4096)
+        try:
+            piece = connection.recv(4096)
+        except ConnectionError:
+            piece = b""
         if not piece:
             break
         came += piece
@@ -116,8 +119,7 @@ def test_half_a_message_has_no_effect():
 def test_an_oversized_message_ends_its_connection():
     with listening(patience=Patience(largest=1000)) as listener, connected(listener) as sender:
         sender.sendall(b"\x0b" + b"x" * 2000)
-        with pytest.raises(ConnectionError):
-            receive(sender) or (_ for _ in ()).throw(ConnectionError)
+        assert receive(sender) == b""
 
 
 def test_too_many_connections_are_refused_until_one_ends():
