@@ -323,6 +323,8 @@ def _read_partner(path: Path) -> Partner:
     for table, key in (("insurance", "secret"), ("tls", "key_password"), ("auth", "key_password")):
         if isinstance(values.get(table), dict):
             _read_secret(path, values[table], key)
+    if isinstance(values.get("auth"), dict):
+        _read_secrets(path, values["auth"])
     try:
         return Partner(name=path.parent.name, folder=path.parent.absolute(), files=_digest(path.parent), **values)
     except (ValidationError, TypeError) as problem:
@@ -349,6 +351,18 @@ def _read_secret(path: Path, values: dict[str, Any], key: str) -> None:
         values[key] = (path.parent / secret_file).read_text(encoding="utf-8").strip()
     except OSError as problem:
         raise ConfigurationError(f"{path}: {key}_file cannot be read: {problem.strerror}.") from None
+
+
+def _read_secrets(path: Path, auth: dict[str, Any]) -> None:
+    """[auth.secret_files] names a file for each secret."""
+    files = auth.pop("secret_files", None)
+    if not isinstance(files, dict):
+        return
+    if "secrets" in auth:
+        raise ConfigurationError(f"{path}: auth.secrets is no key: write [auth.secret_files].")
+    auth["secrets"] = {f"{name}_file": file for name, file in files.items()}
+    for name in files:
+        _read_secret(path, auth["secrets"], name)
 
 
 def _one_line(path: Path, problem: ValidationError) -> str:

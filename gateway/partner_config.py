@@ -8,8 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
+from gateway.maintenance_hours import MaintenanceHours, refuse_endless
+from gateway.partner_security import Auth, FileName, Tls, refuse_impossible
 from gateway.strict import Identifier, Strict
 
 OUR_CONTRACT = "canonical"
@@ -17,8 +19,6 @@ INSURANCE_INTERFACE = "insurance"
 MAPPED = ("typed", "call-interface", "hip-message-server", "tech-service", "call", "single", "esb-entry", "hl7-string")
 """Dialects of partners with a contract of their own: their WSDL and stylesheets stand in their folder."""
 Xpath = Annotated[str, Field(min_length=1, max_length=500)]
-FileName = Annotated[str, Field(min_length=1, max_length=200)]
-"""A path below the partner's folder, or a full one for certificates."""
 
 
 class InsurancePlatform(Strict):
@@ -52,42 +52,6 @@ class InsurancePlatform(Strict):
     paasid: str = ""
     """Our account at the platform's door, sent with a signature."""
     secret: SecretStr | None = None
-
-
-class Tls(Strict):
-    """How a partner's TLS is checked, and how the gateway proves itself there."""
-
-    ca_file: FileName | None = None
-    """The authorities that may have signed its certificate; those of the operating system when absent."""
-    certificate_file: FileName | None = None
-    """Our certificate, with what leads to its authority; PEM."""
-    key_file: FileName | None = None
-    key_password: SecretStr | None = None
-    check_name: bool = True
-    """Whether its certificate must be for the host of its address."""
-    oldest: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
-    """The oldest version of TLS spoken with it."""
-
-    @model_validator(mode="after")
-    def _key_with_its_certificate(self) -> Tls:
-        if (self.key_file is not None or self.key_password is not None) and self.certificate_file is None:
-            raise ValueError("a key needs its certificate_file")
-        return self
-
-
-class Auth(Strict):
-    """How the gateway says who it is, beside TLS. Without it: HTTP Basic, when there is a username."""
-
-    kind: Literal["none", "basic", "username-token", "username-token-digest", "x509"] = "basic"
-    timestamp: bool = False
-    """Whether a wsu:Timestamp goes with a token."""
-    certificate_file: FileName | None = None
-    key_file: FileName | None = None
-    key_password: SecretStr | None = None
-    http_headers: dict[str, str] = {}
-    """Further HTTP headers; {password} and {username} stand for those of the partner."""
-    soap_header: str | None = None
-    """XML of a header block of the partner's own, with {username} and {password}."""
 
 
 class FieldLimit(Strict):
@@ -221,6 +185,20 @@ class Partner(Strict):
         return self
 
     @model_validator(mode="after")
+    def _credentials_are_there(self) -> Partner:
+        refuse_impossible(self.auth, self.tls, self.username, self.password)
+        needs_envelope = self.auth.kind not in ("none", "basic") or self.auth.soap_header is not None
+        if self.insurance is not None and needs_envelope:
+            raise ValueError("an insurance platform gets no SOAP: auth.kind is basic or none, with http_headers")
+        return self
+
+    @field_validator("maintenance")
+    @classmethod
+    def _maintenance_has_an_end(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_endless(MaintenanceHours.parse(word) for word in value)
+        return value
+
+    @model_validator(mode="after")
     def _mapped_has_its_files(self) -> Partner:
         if self.is_mapped and self.wsdl is None:
             raise ValueError(f'dialect = "{self.dialect}" needs wsdl, the partner\'s own in its folder')
@@ -237,6 +215,11 @@ class Partner(Strict):
     def client_name(self) -> str:
         """The client name under which this partner calls the gateway."""
         return self.client or self.name
+
+    @property
+    def maintenance_hours(self) -> tuple[MaintenanceHours, ...]:
+        """`maintenance`, understood."""
+        return tuple(MaintenanceHours.parse(word) for word in self.maintenance)
 
     def path(self, name: str) -> Path:
         """Where a file of its folder is."""

@@ -23,7 +23,8 @@ from gateway.config import (
 )
 from gateway.contract import Contract
 from gateway.critical_rules import CriticalLevel, CriticalRules, CriticalTimesRule, SmtpNotifier, WebhookNotifier
-from gateway.partner_config import Auth, FieldLimit, MappedOperation, Partner, Success, Tls
+from gateway.partner_config import FieldLimit, MappedOperation, Partner, Success
+from gateway.partner_security import Auth, Login, Tls
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +196,7 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
-PARTNERS = [Partner, MappedOperation, Success, FieldLimit, Tls, Auth]
+PARTNERS = [Partner, MappedOperation, Success, FieldLimit, Tls, Auth, Login]
 PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Storage, Route, *PARTNERS, WebhookNotifier, SmtpNotifier]
 
 

@@ -17,7 +17,7 @@ ALLOWED: dict[str, set[str]] = {
     "critical_rules": {"strict"},
     "maintenance_hours": set(),
     "partner_security": {"strict"},
-    "partner_config": {"strict"},
+    "partner_config": {"maintenance_hours", "partner_security", "strict"},
     "config": {"critical_rules", "partner_config", "strict"},
     "contract": set(),
     "messages": {"contract"},
@@ -37,7 +37,10 @@ ALLOWED: dict[str, set[str]] = {
     "security": {"model"},
     "operations": {"config", "contract", "critical_rules", "identity", "masking", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
-    "partners": {"contract", "mapping", "messages", "model", "operations", "partner_config", "soap", "styles"},
+    "partners": {
+        "contract", "mapping", "messages", "model", "operations", "partner_config", "partner_security", "soap",
+        "styles",
+    },
     "nodes": {"config", "model", "security", "store"},
     "notifiers": {"critical_rules", "model", "partners"},
     "delivery": {

@@ -49,9 +49,18 @@ CODES = {
     "DNS": ("The name of the partner's host could not be looked up in time.", "name server, `url` in partner.toml"),
     "CONNECT": ("The partner's host does not accept connections.", "is its service running? network, firewall, `url`"),
     "TLS": (
-        "The encrypted connection could not be made: no TLS there, or a certificate nobody trusts, for another name or "
-        "out of date.",
-        "the partner's certificate; the hospital's own authority belongs into the system's store or `SSL_CERT_FILE`",
+        "The encrypted connection could not be made: no TLS there, a certificate nobody trusts, for another name or "
+        "out of date, or the partner does not take ours.",
+        "the detail with the attempt; `gateway partner ping`; `[tls]` in partner.toml",
+    ),
+    "FILES": (
+        "A certificate or key in the partner's folder cannot be used, so nothing was sent.",
+        "the detail with the attempt names the file; `gateway check`",
+    ),
+    "LOGIN": ("The login that gives the token failed, so nothing was sent.", "`[auth.login]`; the partner's log"),
+    "FIELD-LIMIT": (
+        "A field of the message is longer than the partner takes (`[[fields]]`), so it was not sent.",
+        "the detail names field, length and limit; send an address instead (`above`)",
     ),
     "TIMEOUT": ("No complete answer in time.", "how the partner is doing; `total_seconds`"),
     "CUT-OFF": ("The connection ended before the answer was complete, or what came was not HTTP.", "the partner's log"),

@@ -9,7 +9,6 @@ Nothing a partner sends or a message holds gets into a log or an exception; what
 from __future__ import annotations
 
 import logging
-from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPResponse, IncompleteRead
@@ -27,8 +26,10 @@ from zeep.transports import Transport
 
 from gateway.operations.dispatch import Outcome
 from gateway.partner_config import Partner
-from gateway.partners.connection import connection_to
+from gateway.partners.connection import TlsSource, connection_to
+from gateway.partners.credentials import Credentials
 from gateway.partners.failures import UnusableReply
+from gateway.partners.tls import tls_of
 
 LARGEST_REPLY = 20 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -45,19 +46,16 @@ class Reply:
     body: bytes
 
 
-def post(address: str, body: bytes, headers: dict[str, str], login: tuple[str, str] | None = None) -> Reply:
+def post(address: str, body: bytes, headers: dict[str, str], tls: TlsSource | None = None) -> Reply:
     """Send one body over a connection of its own: no redirects, no proxies, no cookies, no waiting for ever.
 
     A connection kept open would be cheaper, but when a partner closes it just as the next message leaves, nobody knows
     whether that message was read.
     """
     url = urlsplit(address)
-    headers = _ALWAYS | headers
-    if login is not None:
-        headers["Authorization"] = "Basic " + b64encode(":".join(login).encode()).decode()
-    connection = connection_to(url)
+    connection = connection_to(url, tls)
     try:
-        connection.request("POST", urlunsplit(("", "", url.path or "/", url.query, "")), body, headers)
+        connection.request("POST", urlunsplit(("", "", url.path or "/", url.query, "")), body, _ALWAYS | headers)
         with connection.getresponse() as response:
             content = _read(response)
             return Reply(response.status, response.getheader("Content-Type", ""), content)
@@ -78,22 +76,43 @@ def _read(response: HTTPResponse) -> bytes:
     return b"".join(pieces)
 
 
-class DeadlineTransport(Transport):
-    """Sends zeep's envelopes within the current exchange, and fetches nothing."""
+class Door:
+    """The way into one partner: its TLS, and how the gateway says who it is; any number of threads may use it."""
 
-    def __init__(self, login: tuple[str, str] | None, charset: str = "utf-8") -> None:
+    def __init__(self, partner: Partner) -> None:
+        self._tls = tls_of(partner)
+        self.credentials = Credentials(partner, self.post)
+
+    def post(self, address: str, body: bytes, headers: dict[str, str]) -> Reply:
+        """Send one body within the current exchange. Raises what FAILURES lists."""
+        reply = post(address, body, headers, self._tls)
+        self.credentials.look_at(reply)
+        return reply
+
+
+class NothingFetched(Transport):
+    """Keeps zeep from fetching anything: what a WSDL imports must lie beside it."""
+
+    def __init__(self) -> None:
         super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]
-        self._login = login
+
+    def _load_remote_data(self, url: str) -> bytes:
+        raise ExternalReferenceForbidden(url)  # type: ignore[no-untyped-call]
+
+
+class DeadlineTransport(NothingFetched):
+    """Sends zeep's envelopes within the current exchange."""
+
+    def __init__(self, door: Door, charset: str = "utf-8") -> None:
+        super().__init__()
+        self._door = door
         self._charset = charset
 
     def post_xml(self, address: str, envelope: etree._Element, headers: dict[str, str]) -> Reply:
         if self._charset != "utf-8":
             kind = headers["Content-Type"].replace("utf-8", self._charset)
-            return post(address, _encoded(envelope, self._charset), headers | {"Content-Type": kind}, self._login)
-        return post(address, etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), headers, self._login)
-
-    def _load_remote_data(self, url: str) -> bytes:
-        raise ExternalReferenceForbidden(url)  # type: ignore[no-untyped-call]
+            return self._door.post(address, _encoded(envelope, self._charset), headers | {"Content-Type": kind})
+        return self._door.post(address, etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), headers)
 
 
 def _encoded(envelope: etree._Element, charset: str) -> bytes:
@@ -113,22 +132,26 @@ class PartnerClient:
 
     def post(self, operation: str, request: dict[str, Any]) -> Reply:
         """Send one request within the current exchange. Raises what FAILURES lists."""
-        login = self._login()
-        header = {"_soapheaders": {"AuthHeader": dict(zip(("Username", "Password"), login, strict=True))}}
-        reply: Reply = self._built()[operation](Request=request, **(header if login[0] else {}))
+        reply: Reply = self._built()[operation](Request=request, **self._header())
         return reply
 
-    def _login(self) -> tuple[str, str]:
-        password = self._partner.password
-        return self._partner.username or "", password.get_secret_value() if password else ""
+    def _header(self) -> dict[str, Any]:
+        """Our contract's own way to say who one is goes beside HTTP Basic: a proxy may have taken that away."""
+        partner = self._partner
+        if partner.auth.kind != "basic" or not partner.username:
+            return {}
+        password = partner.password.get_secret_value() if partner.password else ""
+        return {"_soapheaders": {"AuthHeader": {"Username": partner.username, "Password": password}}}
 
     def _built(self) -> ServiceProxy:
         """Reading the WSDL takes 50 ms: done with the first message, not at the start of every process."""
         with self._building:
             if self._service is None:
+                door = Door(self._partner)
                 client: Any = zeep.Client(  # type: ignore[no-untyped-call]
                     _document(self._folder, self._partner.soap_version),
-                    transport=DeadlineTransport(self._login() if self._partner.username else None),
+                    transport=DeadlineTransport(door),
+                    wsse=door.credentials,
                     settings=_settings(),
                 )
                 binding = next(iter(client.wsdl.bindings))
@@ -146,5 +169,5 @@ def _settings() -> zeep.Settings:
 def _document(folder: Path, soap_version: str) -> zeep.wsdl.Document:
     """Our WSDL as zeep reads it, shared by all partners of a SOAP version. zeep's own log would show envelopes."""
     logging.getLogger("zeep").setLevel(logging.WARNING)
-    transport: Any = DeadlineTransport(None)
+    transport: Any = NothingFetched()
     return zeep.wsdl.Document(str(folder / "wsdl" / _WSDL[soap_version]), transport, settings=_settings())

@@ -18,6 +18,7 @@ from gateway.mapping.codes import Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
 from gateway.operations.dispatch import UNMAPPED, MissingCode, Outcome, PartnerAnswer
 from gateway.partners.connection import Exchange
+from gateway.partners.files import UnusableFile
 
 
 class UnusableReply(Exception):
@@ -72,6 +73,8 @@ FAILURES: dict[type[BaseException], Failure] = {
     http.CannotSendRequest: _CUT_OFF,
     http.CannotSendHeader: _CUT_OFF,
     http.ResponseNotReady: _CUT_OFF,
+    # A certificate, key or authority in the partner's folder
+    UnusableFile: Failure(Outcome.NOT_SENT, "FILES"),
     # An address in partner.toml with which no request can be made
     http.InvalidURL: _WRONG_ADDRESS,
     # Our own installation: the files of the contract cannot be used
@@ -107,8 +110,23 @@ FAILURES: dict[type[BaseException], Failure] = {
 }
 
 
-SPEAKING = (StylesheetBroken, MappingFailed, PayloadUnreadable, Unmapped)
+SPEAKING = (UnusableFile, StylesheetBroken, MappingFailed, PayloadUnreadable, Unmapped)
 """Exceptions whose text was written to be shown."""
+
+
+OUR_CERTIFICATE_REFUSED = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    }
+)
+"""By which a partner ends the connection because of our certificate. With TLS 1.3 it says so only after the request may
+have left; but who does not let us in has read nothing of it."""
 
 
 def told_as_answer(problem: Exception, way: Exchange) -> PartnerAnswer:
@@ -118,7 +136,9 @@ def told_as_answer(problem: Exception, way: Exchange) -> PartnerAnswer:
     """
     if isinstance(problem, UnusableReply):
         return PartnerAnswer(problem.outcome, problem.code, detail=problem.detail)
-    detail = str(problem) if isinstance(problem, SPEAKING) else ""
+    detail = str(problem) if isinstance(problem, SPEAKING) else _words_of_tls(problem)
+    if getattr(problem, "reason", None) in OUR_CERTIFICATE_REFUSED:
+        return PartnerAnswer(Outcome.NOT_SENT, "TLS", detail=detail)
     if isinstance(problem, Unmapped) and not way.has_left:
         outcome = Outcome.NOT_SENT if problem.policy is UnmappedPolicy.PARK else Outcome.FAULT
         return PartnerAnswer(outcome, UNMAPPED, detail=detail, missing=MissingCode(problem.table, problem.value))
@@ -127,5 +147,16 @@ def told_as_answer(problem: Exception, way: Exchange) -> PartnerAnswer:
         code = "INTERNAL" if failure.outcome is not Outcome.UNKNOWN else failure.code
         return PartnerAnswer(Outcome.UNKNOWN, code, detail=detail)
     if failure.outcome is Outcome.UNKNOWN:
-        return PartnerAnswer(Outcome.NOT_SENT, way.stage if failure is not _UNEXPECTED else failure.code)
+        code = way.stage if failure is not _UNEXPECTED else failure.code
+        return PartnerAnswer(Outcome.NOT_SENT, code, detail=detail)
     return PartnerAnswer(failure.outcome, failure.code, detail=detail)
+
+
+def _words_of_tls(problem: Exception) -> str:
+    """What OpenSSL says of a connection; it knows nothing of messages."""
+    if not isinstance(problem, ssl.SSLError):
+        return ""
+    if said := getattr(problem, "verify_message", ""):
+        return f"The partner's certificate: {said}."
+    reason = getattr(problem, "reason", None)
+    return f"TLS: {reason.replace('_', ' ').lower()}." if reason else ""

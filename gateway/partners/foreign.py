@@ -18,7 +18,7 @@ from zeep.proxy import ServiceProxy
 
 from gateway.mapping.errors import MappingFailed, StylesheetBroken
 from gateway.partner_config import Partner
-from gateway.partners.client import DeadlineTransport, Reply
+from gateway.partners.client import DeadlineTransport, Door, NothingFetched, Reply
 
 _SOAP_BINDINGS = {
     "1.1": "http://schemas.xmlsoap.org/wsdl/soap/",
@@ -61,9 +61,11 @@ class ForeignClient:
         return self._post(operation, self._values(operation, content))
 
     def envelope(self, operation: str, content: etree._Element | Mapping[str, str]) -> etree._Element:
-        """What would be sent."""
+        """What would be sent, without what says who we are: it is made to be shown."""
         values = self._values(operation, content) if isinstance(content, etree._Element) else dict(content)
-        made: etree._Element = self._client.create_message(self._service, operation, **values)
+        transport: Any = NothingFetched()
+        client: Any = zeep.Client(self._document, transport=transport, settings=_settings())  # type: ignore[no-untyped-call]
+        made: etree._Element = client.create_message(self._service, operation, **values)
         return made
 
     def _post(self, operation: str, values: dict[str, Any]) -> Reply:
@@ -95,17 +97,20 @@ class ForeignClient:
     @cached_property
     def _client(self) -> Any:
         with self._building:
-            partner = self._partner
-            login = (partner.username, _secret(partner)) if partner.username and partner.auth.kind == "basic" else None
-            transport = DeadlineTransport(login, partner.charset)
-            return zeep.Client(self._document, transport=transport, settings=_settings())  # type: ignore[no-untyped-call]
+            door = Door(self._partner)
+            return zeep.Client(  # type: ignore[no-untyped-call]
+                self._document,
+                transport=DeadlineTransport(door, self._partner.charset),
+                wsse=door.credentials,
+                settings=_settings(),
+            )
 
     @cached_property
     def _document(self) -> Any:
         partner = self._partner
         assert partner.wsdl is not None
         logging.getLogger("zeep").setLevel(logging.WARNING)  # zeep's own log would show envelopes
-        transport: Any = DeadlineTransport(None)
+        transport: Any = NothingFetched()
         path = partner.path(partner.wsdl)
         if not path.is_file():
             raise StylesheetBroken(f"{path} does not exist.")
@@ -132,10 +137,6 @@ class ForeignClient:
     def _service(self) -> ServiceProxy:
         made: ServiceProxy = self._client.create_service(self._binding.name, str(self._partner.url))
         return made
-
-
-def _secret(partner: Partner) -> str:
-    return partner.password.get_secret_value() if partner.password else ""
 
 
 def _settings() -> zeep.Settings:

@@ -15,6 +15,7 @@ from gateway.operations.insurance_books import InsuranceBooks, InsuranceDetail, 
 from gateway.partner_config import INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.canonical import Canonical
+from gateway.partners.field_limits import FieldLimits, FieldTooLong
 from gateway.partners.insurance.dialect import Insurance
 from gateway.partners.mapped import Mapped, Surroundings
 
@@ -72,8 +73,10 @@ class Partners:
         codes: CodeTables | None = None,
         is_stopped: Callable[[str], bool] = lambda name: False,
     ) -> None:
+        partners = tuple(partners)
         around = Surroundings(contract, wire, now, codes if codes is not None else NoCodeTables())
         self._is_stopped = is_stopped
+        self._limits = {p.name: FieldLimits(p.fields, contract, p.charset) for p in partners if p.fields}
         self._settings = {partner.name: partner for partner in partners}
         self._dialects = {
             partner.name: DIALECTS[partner.dialect](partner, around) for partner in self._settings.values()
@@ -98,7 +101,11 @@ class Partners:
             return PartnerAnswer(Outcome.NOT_SENT, "NO-PARTNER")
         if self._is_stopped(name):
             return PartnerAnswer(Outcome.NOT_SENT, HoldMode.STOP)
-        return self._dialects[name].call(operation, request, stamp, seconds or self._settings[name].total_seconds)
+        try:
+            fitting = self._limits[name].kept(operation, request) if name in self._limits else request
+        except FieldTooLong as problem:
+            return PartnerAnswer(Outcome.FAULT, "FIELD-LIMIT", detail=str(problem))
+        return self._dialects[name].call(operation, fitting, stamp, seconds or self._settings[name].total_seconds)
 
     def find_booking(self, name: str, operation: str, request: Any, stamp: Stamp) -> PartnerAnswer | None:
         """What became of a message that books money, whose answer was lost; None when the partner does not know it."""

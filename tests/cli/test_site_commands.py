@@ -21,7 +21,8 @@ from gateway.config import (
 from gateway.critical_rules import CriticalLevel, CriticalTimesRule, SmtpNotifier, WebhookNotifier
 from gateway.database.embedded import create_database, drop_database
 from gateway.migrate import newest
-from gateway.partner_config import Auth, FieldLimit, InsurancePlatform, MappedOperation, Partner, Success, Tls
+from gateway.partner_config import FieldLimit, InsurancePlatform, MappedOperation, Partner, Success
+from gateway.partner_security import Auth, Login, Tls
 
 PARTNER = 'url = "http://user:hidden@127.0.0.1:1/soap"\n'
 
@@ -124,7 +125,9 @@ def test_the_example_of_a_partner_shows_every_setting_with_its_default():
     for name, part in tables.items():
         table = shown[name][0] if name == "fields" else shown[name]
         table = table["SubmitRequisition"] if name == "operations" else table
-        assert set(table) == {key + "_file" * (key == "key_password") for key in part.model_fields}
+        from_files = {"key_password": "key_password_file", "secrets": "secret_files"}
+        assert set(table) == {from_files.get(key, key) for key in part.model_fields}
+    assert set(shown["auth"]["login"]) == set(Login.model_fields)
     assert set(shown["operations"]["SubmitRequisition"]["success"]) == set(Success.model_fields)
     examples = ("url", "client", "username", "password_file", "maintenance", "wsdl", "service", "port", "parameters")
     examples += tuple(tables)

@@ -259,12 +259,13 @@ def test_a_partner_that_only_speaks_an_old_tls_gets_nothing(start, tls):
     assert (answer.outcome, answer.code) == (NOT_SENT, "TLS")
 
 
-def test_a_partner_that_misses_our_certificate_after_the_handshake_may_have_read_the_message(start, tls):
+def test_a_partner_that_misses_our_certificate_after_the_handshake_says_so_or_breaks_off(start, tls):
     context = tls()
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     answer = secured(start(answers(YES), context).port)
-    assert (answer.outcome, answer.code) == (UNKNOWN, "CUT-OFF")
+    # Its closing may overtake what it says; then nobody knows whether it has read the message.
+    assert (answer.outcome, answer.code) in ((NOT_SENT, "TLS"), (UNKNOWN, "CUT-OFF"))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from gateway.operations.insurance import SETTLE, UNSETTLE, UPLOAD, WITHDRAW
 from gateway.operations.insurance_books import InsuranceDetail, InsuranceTotals, InsuranceUnavailable
 from gateway.partner_config import InsurancePlatform, Partner
 from gateway.partners.addressing import Stamp
-from gateway.partners.client import Reply, post
+from gateway.partners.client import Door, Reply
 from gateway.partners.connection import Exchange, exchange
 from gateway.partners.failures import UnusableReply, told_as_answer
 from gateway.partners.insurance import fields
@@ -91,6 +91,7 @@ class Insurance:
         self._partner = partner
         self._platform: InsurancePlatform = partner.insurance
         self._now = now
+        self._door = Door(partner)
         self._lock = Lock()
         self._questions = count(secrets.randbelow(QUESTIONS))
         self._sign_no: tuple[date, str] | None = None
@@ -270,10 +271,8 @@ class Insurance:
         body = json.dumps(fields.written(envelope, self._platform), ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
         headers |= SIGNATURES[self._platform.signature](body, self._platform, now)
-        partner = self._partner
-        password = partner.password.get_secret_value() if partner.password else ""
-        login = (partner.username, password) if partner.username else None
-        return self._answer(number, post(str(partner.url), body, headers, login))
+        headers |= self._door.credentials.http_headers()
+        return self._answer(number, self._door.post(str(self._partner.url), body, headers))
 
     def _answer(self, number: str, reply: Reply) -> Answered:
         content = _content(reply)
