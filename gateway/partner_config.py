@@ -110,7 +110,8 @@ class MappedOperation(Strict):
     """The stylesheet from our request to theirs."""
     response: FileName | None = None
     """The stylesheet from their answer to ours; without it only yes and no are told."""
-    success: Success = Success()
+    success: Success | None = None
+    """When its answer is a yes, where that differs from the partner's other operations."""
     fixed: dict[str, str] = {}
     """Further parameters of the partner's operation that are always the same."""
 
@@ -171,8 +172,10 @@ class Partner(Strict):
     """What the style's parameters are called in the partner's WSDL, where not as usual: {payload = "XMLParameter"}."""
     repeats_are_safe: bool = False
     """Whether the partner promises that a message sent twice under one number is carried out once."""
+    success: Success = Success()
+    """When an answer of any operation is a yes, unless that operation has a rule of its own."""
     operations: dict[str, MappedOperation] = {}
-    """Operation of ours -> how the partner carries it out."""
+    """Operation of ours -> how the partner carries it out; SubmitRequisition.CANCEL: that action of it otherwise."""
     insurance: InsurancePlatform | None = None
     """Of an insurance platform, and of no other."""
 

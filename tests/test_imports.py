@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
         "monitoring", "nodes", "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap",
         "storage", "store", "web",
     },
-    "simulators": {"config", "contract", "documents", "messages", "soap"},
+    "simulators": {"config", "contract", "documents", "mapping", "messages", "soap", "styles"},
     "demo": {
         "config", "contract", "database", "documents", "logs", "messages", "migrate", "model", "security", "serving",
         "simulators", "site",

@@ -22,6 +22,14 @@ class Kind(StrEnum):
     DUTY = "duty"
 
 
+Login = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SIMULATOR_LOGIN", show_envvar=True, help="name:password of the client it calls the gateway as."
+    ),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(simulate)
 
@@ -33,13 +41,27 @@ def simulate(
     folder: Annotated[
         Path | None, typer.Option(help="What it remembers goes here and outlives it; without it nothing does.")
     ] = None,
+    vendor: Annotated[
+        bool,
+        typer.Option("--vendor", help="Of HIS, PACS, LIS and EMR: as a vendor builds it, with a contract of its own."),
+    ] = False,
+    gateway: Annotated[
+        str | None, typer.Option(help="The gateway's address, http://host:port, for a vendor's system to call.")
+    ] = None,
+    login: Login = None,
 ) -> None:
-    """Serve as a hospital's HIS, PACS, LIS or EMR by our own contract, as the insurance platform
-    or as the duty office, until Ctrl-C."""
+    """Serve as one of a hospital's systems until Ctrl-C: HIS, PACS, LIS and EMR by our own contract or, like all
+    others, by a contract and with quirks of their own (docs/simulators.md)."""
     from gateway.simulators.run import PortInUse
     from gateway.simulators.run import simulate as run
+    from gateway.simulators.vendors.calling import Gateway
+    from gateway.simulators.vendors.table import VENDORS
 
+    if vendor and kind.value not in VENDORS:
+        raise Failure(f"There is no vendor's form of {kind.value}: leave out --vendor.")
+    name, _, password = (login or "").partition(":")
+    called = Gateway(gateway, (name, password) if name else None) if gateway else None
     try:
-        run(kind.value, port, log, folder=folder)
+        run(kind.value, port, log, folder=folder, vendor=vendor, gateway=called)
     except PortInUse as problem:
         raise Failure(str(problem)) from None

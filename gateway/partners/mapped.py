@@ -75,7 +75,7 @@ class Mapped:
         """Send one message and read its answer, within `seconds` from now; never raises."""
         with exchange(seconds, self._partner.connect_seconds) as way:
             try:
-                mapping = self.mapping(operation)
+                mapping = self.mapping(operation, action_of(request))
                 message = addressed(self._partner, operation, request, stamp, self._around.now())
                 source = as_source("Request", self._around.wire.write(message))
                 known = self._circumstances(mapping, stamp, source)
@@ -99,15 +99,17 @@ class Mapped:
             return queried.find_booking(self.call, operation, request, stamp, seconds)
         return None if self._partner.repeats_are_safe else PartnerAnswer(Outcome.UNKNOWN, "QUERY-NONE")
 
-    def mapping(self, operation: str) -> CompiledMapping:
-        """The compiled files of an operation. Raises StylesheetBroken."""
-        found = self._mappings.get(operation)
+    def mapping(self, operation: str, action: str = "") -> CompiledMapping:
+        """The compiled files of an operation, those of this action where it has its own. Raises StylesheetBroken."""
+        operations, own = self._partner.operations, f"{operation}.{action}"
+        key = own if own in operations else operation
+        found = self._mappings.get(key)
         if found is None:
-            settings = self._partner.operations.get(operation)
+            settings = operations.get(key)
             if settings is None:
                 raise StylesheetBroken(f"partner.toml of {self._partner.name} has no [operations.{operation}].")
-            path, rule = self._partner.path, settings.success
-            found = self._mappings[operation] = CompiledMapping(
+            path, rule = self._partner.path, settings.success or self._partner.success
+            found = self._mappings[key] = CompiledMapping(
                 settings,
                 Stylesheet(path(settings.request)),
                 None if settings.response is None else Stylesheet(path(settings.response)),
@@ -263,6 +265,12 @@ class Mapped:
         ):
             raise MappingFailed(f"{mapping.response.path.name} makes an answer that breaks our contract.")
         return wire.read(kind, element)
+
+
+def action_of(request: Any) -> str:
+    """The word in a request that says what is to be done, by which settings may differ: NEW, REGISTER, HANDLE."""
+    words = (getattr(request, name, None) for name in ("action", "event", "ack_type"))
+    return str(next((word for word in words if word), ""))
 
 
 def text_with(element: etree._Element) -> str:

@@ -20,9 +20,15 @@ KINDS = {
     "status": "answers this HTTP status without a SOAP body, and nothing is done",
     "garbage": "the work is done, then a page is answered that is no SOAP",
     "half_close": "the work is done, then the connection closes in the midst of the answer",
+    "empty": "the work is done, then the body of the answer is empty",
+    "duplicate": "the work is done, and the answer stands twice in the body",
+    "wrong_charset": "the work is done, and the answer is in another charset than it says",
+    "wrong_code": "the work is done, and answered as if it were refused with this result code",
     "refuse": "refuses with this result code, and nothing is done",
 }
-COUNTED = frozenset({"drop_after_commit", "drop_before_commit", "garbage", "half_close"})
+COUNTED = frozenset(
+    {"drop_after_commit", "drop_before_commit", "garbage", "half_close", "empty", "duplicate", "wrong_charset"}
+)
 """Faults whose value is itself how many times."""
 CHAOS: tuple[dict[str, Any], ...] = (
     {"drop_after_commit": 1},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
 import subprocess
@@ -21,6 +22,10 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 INSURANCE, DUTY = "insurance", "duty"
 PATHS = {INSURANCE: "insurance", DUTY: "notices"}
 """Kinds that do not speak our contract, with the path of their own address."""
+VENDOR = "vendor:"
+"""What stands before a kind that is to be as its vendor builds it."""
+LOGIN = "SIMULATOR_LOGIN"
+"""The environment variable with name:password, by which a simulated system calls the gateway."""
 
 
 class SimulatorFailed(Exception):
@@ -30,11 +35,17 @@ class SimulatorFailed(Exception):
 class SimulatorProcess:
     """One simulated system; it ends with the process that made it, however that one ends.
 
-    Below `folder` it keeps its log of requests, what it remembers and what it prints.
+    Below `folder` it keeps its log of requests, what it remembers and what it prints. A vendor's own form of it may be
+    given the address of the gateway and a login there, name:password.
     """
 
-    def __init__(self, kind: str, port: int, folder: Path) -> None:
+    def __init__(
+        self, kind: str, port: int, folder: Path, *, vendor: bool = False, gateway: str = "", login: str = ""
+    ) -> None:
         self.kind = kind
+        self._form = VENDOR if vendor else ""
+        self._gateway = [gateway] if gateway else []
+        self._login = login
         self.name = "YB" if kind == INSURANCE else kind.upper()
         self.port = port
         self.folder = folder
@@ -57,10 +68,11 @@ class SimulatorProcess:
         """Start it without waiting, so that several can start side by side."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.touch()
-        words = [self.kind, str(self.port), str(self.log), str(self.folder)]
+        words = [self._form + self.kind, str(self.port), str(self.log), str(self.folder), *self._gateway]
         with (self.folder / f"{self.kind}.out").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gateway.simulators", *words],
+                env=os.environ | {LOGIN: self._login},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -114,6 +126,11 @@ class SimulatorProcess:
         """The department's staff register a requisition at their own screen."""
         self._ask("/control", {"act": "register", "number": requisition_no})
 
+    def send(self, operation: str, **values: Any) -> tuple[int, str]:
+        """Let a vendor's system tell the gateway something; the HTTP status and text of what it was answered."""
+        said = self._ask("/control", {"act": "send", "operation": operation, **values}, seconds=40)
+        return int(said["status"]), str(said["answer"])
+
     def books(self, action: str, number: str, amount: str = "") -> None:
         """The staff of HIS do something to its books: lose, change, void, invent or refund a booking (`his.py`)."""
         self._ask("/control", {"act": action, "number": number, "amount": amount})
@@ -124,11 +141,11 @@ class SimulatorProcess:
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [line for line in map(json.loads, lines) if wanted.items() <= line.items()]
 
-    def _ask(self, path: str, content: dict[str, Any] | None = None) -> Any:
+    def _ask(self, path: str, content: dict[str, Any] | None = None, seconds: float = 5) -> Any:
         address = self._base + path
         body = None if content is None else json.dumps(content).encode()
         try:
-            with _DIRECT.open(urllib.request.Request(address, body), timeout=5) as answer:  # noqa: S310 - our own address
+            with _DIRECT.open(urllib.request.Request(address, body), timeout=seconds) as answer:  # noqa: S310 - our own address
                 return json.load(answer)
         except urllib.error.HTTPError as problem:
             with problem:

@@ -25,6 +25,9 @@ from gateway.simulators.memory import Memory
 from gateway.simulators.request_log import RequestLog
 from gateway.simulators.server import Simulator, SoapSimulator
 from gateway.simulators.system import SimulatedSystem
+from gateway.simulators.vendors.calling import Gateway
+from gateway.simulators.vendors.server import VendorSimulator
+from gateway.simulators.vendors.table import VENDORS
 
 SYSTEMS: dict[str, type[SimulatedSystem]] = {
     "his": SimulatedHis,
@@ -50,38 +53,50 @@ def simulate(
     folder: Path | None = None,
     host: str = "127.0.0.1",
     end_with_parent: bool = False,
+    vendor: bool = False,
+    gateway: Gateway | None = None,
 ) -> None:
-    """Serve as one of SYSTEMS until SIGTERM or Ctrl-C; port 0 takes a free one. Raises PortInUse.
+    """Serve as one of SYSTEMS, or with `vendor` or where there is no other form of VENDORS, until SIGTERM or Ctrl-C;
+    port 0 takes a free one. Raises PortInUse.
 
-    With a folder it remembers over a restart. The address is printed once it answers.
+    With a folder it remembers over a restart. The address is printed once it answers. A vendor's system that is given
+    the gateway can be told to call it.
     """
     listener = _listen(host, port)
     base = f"http://{host}:{listener.getsockname()[1]}"
-    contract = Contract()
-    wire = Wire(contract, HOSPITAL_TIME)
-    contract.schema  # noqa: B018 - read now, not with the first request
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     memory = Memory(None if folder is None else folder / f"{kind}-memory.jsonl")
     request_log = RequestLog(log)
-    system = SYSTEMS[kind](memory, wire)
-    if isinstance(system, SimulatedInsurance):
-        application: Simulator = InsuranceSimulator(system, request_log)
-    elif isinstance(system, SimulatedDutyOffice):
-        application = DutyOfficeSimulator(system, request_log, None if folder is None else folder / SECRET)
+    application: Simulator
+    if vendor or kind not in SYSTEMS:
+        application = VendorSimulator(VENDORS[kind](memory), request_log, base, gateway)
     else:
-        application = SoapSimulator(system, contract, wire, request_log, f"{base}{SoapSimulator.path}")
+        application = _of_our_contract(kind, memory, request_log, base, folder)
     server = create_server(
         application, sockets=[listener], threads=THREADS, ident="", clear_untrusted_proxy_headers=True
     )
     signal.signal(signal.SIGTERM, _leave)
     if end_with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stdout.write(f"{system.name} simulator: {base}{application.path}\n")
+    sys.stdout.write(f"{application.name} simulator: {base}{application.path}\n")
     sys.stdout.flush()
     server.run()
     server.close()
     request_log.close()
+
+
+def _of_our_contract(kind: str, memory: Memory, request_log: RequestLog, base: str, folder: Path | None) -> Simulator:
+    """A system that speaks our contract, the insurance interface or notices."""
+    contract = Contract()
+    wire = Wire(contract, HOSPITAL_TIME)
+    contract.schema  # noqa: B018 - read now, not with the first request
+    system = SYSTEMS[kind](memory, wire)
+    if isinstance(system, SimulatedInsurance):
+        return InsuranceSimulator(system, request_log)
+    if isinstance(system, SimulatedDutyOffice):
+        return DutyOfficeSimulator(system, request_log, None if folder is None else folder / SECRET)
+    return SoapSimulator(system, contract, wire, request_log, f"{base}{SoapSimulator.path}")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -28,7 +28,7 @@ from gateway.errors import InvalidMessage, MessageFault, RequestRefused
 from gateway.messages.wire import Wire
 from gateway.simulators.faults import Faults, UnknownFault
 from gateway.simulators.request_log import RequestLog
-from gateway.simulators.system import SimulatedSystem
+from gateway.simulators.system import SimulatedSystem, System
 from gateway.soap.envelope import Limits, SoapVersion, parse_envelope
 from gateway.soap.explain import normalise
 from gateway.soap.front import read_body, soap_version
@@ -75,11 +75,15 @@ class Simulator(ABC):
 
     path = "/soap"
 
-    def __init__(self, system: SimulatedSystem, log: RequestLog) -> None:
+    def __init__(self, system: System, log: RequestLog) -> None:
         self._system = system
         self._log = log
         self._faults = Faults()
         self._one_at_a_time = Lock()
+
+    @property
+    def name(self) -> str:
+        return self._system.name
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         reply = self._reply(environ)
@@ -121,13 +125,15 @@ class Simulator(ABC):
             self._log.write(operation, f"HTTP-{status.value}", request, **noted, fault="status")
             return Reply(status.value, "text/html", f"<h1>{status.phrase}</h1>".encode())
         worked = answer(faults.get("refuse"))
+        if "wrong_code" in faults:
+            worked = answer(str(faults["wrong_code"]))
         fault = next(iter(faults), None)
         self._log.write(operation, worked.code, request, **noted, **worked.noted, fault=fault)
         if "drop_after_commit" in faults:
             raise ClientDisconnected
         if "garbage" in faults:
             return Reply(200, "text/html; charset=utf-8", "<html>请先登录 <b>please log in".encode())
-        return replace(worked.reply, ends_early="half_close" in faults)
+        return replace(worked.reply, body=_spoilt(worked.reply.body, faults), ends_early="half_close" in faults)
 
     # --- looking and disturbing ---------------------------------------------------------------------------------------
 
@@ -142,9 +148,8 @@ class Simulator(ABC):
             wanted = json.loads(environ["wsgi.input"].read(size))
             if wanted.pop("clear", False):
                 self._faults.clear()
-            if action := wanted.pop("act", None):
-                with self._one_at_a_time:
-                    self._system.act(action, str(wanted.pop("number", "")), str(wanted.pop("amount", "")))
+            if (action := wanted.pop("act", None)) and (said := self._act(str(action), wanted)) is not None:
+                return json_reply(200, said)
             if wanted:
                 self._faults.switch_on(wanted)
         except (UnknownFault, LookupError) as problem:
@@ -152,6 +157,11 @@ class Simulator(ABC):
         except (ValueError, TypeError, AttributeError):
             return json_reply(400, {"error": 'Post a JSON object, for example {"drop_after_commit": 1}.'})
         return json_reply(200, {"faults": self._faults.listed()})
+
+    def _act(self, action: str, wanted: dict[str, Any]) -> Any:
+        """Let its staff do something; takes what that needs from `wanted`, and may have something to tell."""
+        with self._one_at_a_time:
+            self._system.act(action, str(wanted.pop("number", "")), str(wanted.pop("amount", "")))
 
 
 class SoapSimulator(Simulator):
@@ -161,6 +171,7 @@ class SoapSimulator(Simulator):
         self, system: SimulatedSystem, contract: Contract, wire: Wire, log: RequestLog, public_url: str
     ) -> None:
         super().__init__(system, log)
+        self._system: SimulatedSystem = system
         self._contract = contract
         self._wire = wire
         self._documents = Documents(contract, public_url)
@@ -221,6 +232,20 @@ class SoapSimulator(Simulator):
 
     def _response_class(self, message: Message) -> Any:
         return self._wire.class_of(self._operations[message.operation].response_type)
+
+
+def _spoilt(body: bytes, faults: dict[str, Any]) -> bytes:
+    """The body of an answer with what is wrong with it."""
+    if "empty" in faults:
+        return b""
+    if "duplicate" in faults:
+        return body * 2
+    if "wrong_charset" not in faults:
+        return body
+    try:
+        return body.decode("utf-8").encode("gb18030")
+    except UnicodeDecodeError:
+        return body.decode("gb18030").encode("utf-8")
 
 
 def _half(body: bytes) -> Iterator[bytes]:

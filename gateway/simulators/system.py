@@ -12,16 +12,31 @@ from gateway.messages.wire import Wire
 from gateway.simulators.memory import Memory
 
 
-class SimulatedSystem:
+class System:
+    """A system with a memory, whatever it speaks."""
+
+    name = ""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def act(self, action: str, number: str, amount: str = "") -> None:
+        """Something its own staff does at the screen, told by /control. Raises LookupError when it cannot."""
+        raise LookupError(f"{self.name} cannot {action}.")
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, for who looks at it from outside."""
+        return self.memory.everything()
+
+
+class SimulatedSystem(System):
     """A partner's system. A method named like an operation of the contract serves it; what has none is not served.
 
     A refusal is raised as the gateway's own errors are (`gateway/errors.py`): both speak the same contract.
     """
 
-    name = ""
-
     def __init__(self, memory: Memory, wire: Wire) -> None:
-        self.memory = memory
+        super().__init__(memory)
         self.wire = wire
         self._numbers = count(1)
 
@@ -31,14 +46,6 @@ class SimulatedSystem:
     def answer(self, operation: str, request: Any) -> Any:
         """The response to a request. Raises RequestRefused."""
         return getattr(self, snake_case(operation))(request)
-
-    def act(self, action: str, number: str, amount: str = "") -> None:
-        """Something its own staff does at the screen, told by /control. Raises LookupError when it cannot."""
-        raise LookupError(f"{self.name} cannot {action}.")
-
-    def state(self) -> dict[str, Any]:
-        """What it remembers, for who looks at it from outside."""
-        return self.memory.everything()
 
     def accepted(self, request: Any, *, duplicate: bool = False) -> Result:
         """The Result of a message that was accepted."""

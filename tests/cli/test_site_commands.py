@@ -130,7 +130,7 @@ def test_the_example_of_a_partner_shows_every_setting_with_its_default():
     assert set(shown["auth"]["login"]) == set(Login.model_fields)
     assert set(shown["operations"]["SubmitRequisition"]["success"]) == set(Success.model_fields)
     examples = ("url", "client", "username", "password_file", "maintenance", "wsdl", "service", "port", "parameters")
-    examples += tuple(tables)
+    examples += (*tables, "success")
     defaults = Partner(name="X", url="http://x/").model_dump(mode="json")  # type: ignore[arg-type]
     platform = shown.pop("insurance")
     assert set(platform) == set(InsurancePlatform.model_fields) - {"secret"} | {"secret_file"}

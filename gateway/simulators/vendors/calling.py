@@ -1,0 +1,93 @@
+"""How a vendor's system calls the gateway: envelopes built by hand, over HTTP with a name and password."""
+
+from __future__ import annotations
+
+import base64
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from html import escape
+from typing import Any
+
+SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
+OURS = "urn:hospital-gateway:v1"
+"""The namespace of the gateway's own contract; whoever can speak it, does."""
+HOSPITAL_CODE = "44643245-7"
+HOSPITAL_TIME = timezone(timedelta(hours=8))
+SECONDS = 30
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message to the gateway."""
+
+    path: str
+    """/soap, or /facade/<name>."""
+    body: str
+    """What stands in the SOAP body."""
+    header: str = ""
+    charset: str = "utf-8"
+    action: str = ""
+    soap: str = SOAP11
+
+    def envelope(self) -> bytes:
+        head = f"<s:Header>{self.header}</s:Header>" if self.header else ""
+        return (
+            f'<?xml version="1.0" encoding="{self.charset}"?>'
+            f'<s:Envelope xmlns:s="{self.soap}">{head}<s:Body>{self.body}</s:Body></s:Envelope>'
+        ).encode(self.charset, "xmlcharrefreplace")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Where the gateway is, and who calls it."""
+
+    url: str
+    """Without a path: http://127.0.0.1:8080."""
+    login: tuple[str, str] | None = None
+
+    def post(self, sent: Sent) -> tuple[int, str]:
+        """The HTTP status of the answer, 0 when there was none, and its text."""
+        kind = "text/xml" if sent.soap == SOAP11 else "application/soap+xml"
+        headers = {"Content-Type": f"{kind}; charset={sent.charset}", "SOAPAction": f'"{sent.action}"'}
+        if self.login is not None:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(self.login).encode()).decode()
+        request = urllib.request.Request(self.url.rstrip("/") + sent.path, sent.envelope(), headers)  # noqa: S310
+        try:
+            with _DIRECT.open(request, timeout=SECONDS) as answer:
+                return answer.status, _text(answer)
+        except urllib.error.HTTPError as problem:
+            with problem:
+                return problem.code, _text(problem)
+        except OSError as problem:
+            return 0, type(problem).__name__
+
+
+def _text(answer: Any) -> str:
+    body: bytes = answer.read()
+    return body.decode(answer.headers.get_content_charset() or "utf-8", "replace")
+
+
+def ours(operation: str, sender: str, fields: str, *, message_id: str = "") -> Sent:
+    """A message by the gateway's own contract; `fields` are its elements after the Header, already escaped."""
+    now = datetime.now(HOSPITAL_TIME).isoformat(timespec="seconds")
+    header = (
+        f"<Header><MessageId>{escape(message_id or new_number(sender))}</MessageId><SenderCode>{sender}</SenderCode>"
+        f"<HospitalCode>{HOSPITAL_CODE}</HospitalCode><BranchCode>01</BranchCode><SentAt>{now}</SentAt></Header>"
+    )
+    body = f'<{operation} xmlns="{OURS}"><Request>{header}{fields}</Request></{operation}>'
+    return Sent("/soap", body, action=f"{OURS}/{operation}")
+
+
+def new_number(prefix: str) -> str:
+    """A number nobody has used."""
+    return f"{prefix}-{uuid.uuid4().hex[:16].upper()}"
+
+
+def element(name: str, value: Any) -> str:
+    """An element with a text, or nothing for no value."""
+    return "" if value in (None, "") else f"<{name}>{escape(str(value), quote=False)}</{name}>"

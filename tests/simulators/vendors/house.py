@@ -1,0 +1,261 @@
+"""A house whose systems speak as their vendors do: a whole gateway, and simulated systems in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import requests
+from lxml import etree
+from sqlalchemy import select
+
+from gateway import bootstrap
+from gateway.config import load_settings
+from gateway.delivery.worker import DeliveryWorker
+from gateway.model.delivery import Delivery
+from gateway.security.clients import add_client
+from gateway.security.secrets import create_key_file
+from gateway.simulators.process import SimulatorProcess, free_port
+from gateway.simulators.vendors.typed import EXAMPLES
+from tests.delivery.site import FAST
+from tests.partners.fake_partner import CONTRACT, WIRE, sample
+
+HOSPITAL = "44643245-7"
+OPERATIONS = [operation.name for operation in CONTRACT.operations]
+RIGHTS = {"HIS": ("HIS", "GREEN_CHANNEL")}
+CANONICAL = "canonical:"
+"""Before a kind that speaks our contract, because the test is not about it."""
+_numbers = count(1)
+
+Systems = Mapping[str, str]
+"""Name of partner and client -> kind of simulator."""
+Routes = Mapping[str, tuple[str, ...]]
+"""Operation, or operation of a kind of requisition ("SubmitRequisition US") -> partners."""
+
+
+def new(prefix: str) -> str:
+    """A number of this run alone."""
+    return f"{prefix}{time.time_ns() // 1_000_000}{next(_numbers):03d}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What the gateway answered by its own contract."""
+
+    status: int
+    text: str
+
+    def find(self, name: str) -> str:
+        """The first element of that name; empty when there is none."""
+        found = etree.fromstring(self.text.encode()).iter(f"{{*}}{name}")
+        return next((element.text or "" for element in found), "")
+
+    @property
+    def code(self) -> str:
+        return self.find("ResultCode") or self.find("Code")
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Any number of callers at once."""
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+class House:
+    """One site. The gateway's web side answers in this process, and its delivery side works in a thread."""
+
+    def __init__(self, folder: Path, database_url: str, systems: Systems, routes: Routes, extra: str = "") -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.passwords: dict[str, str] = {}
+        self._systems = systems
+        self._database_url = database_url
+        self.simulators: dict[str, SimulatorProcess] = {}
+        self._write(routes, extra)
+        self.settings = load_settings(folder)
+        self.core = bootstrap.make_core(self.settings, pool_size=10)
+        self._add_clients()
+
+    # --- the site -----------------------------------------------------------------------------------------------------
+
+    def _write(self, routes: Routes, extra: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        create_key_file(self.folder / "secret.key")
+        head = f'hospital_code = "{HOSPITAL}"\ndatabase_url = "{self._database_url}"\n[server]\nport = {self.port}\n'
+        written = "".join(_route(*name.partition(" ")[::2], partners) for name, partners in routes.items())
+        (self.folder / "gateway.toml").write_text(f"{head}{extra}\n{written}", encoding="utf-8")
+        for name, kind in self._systems.items():
+            self.add_partner(name, kind)
+
+    def add_partner(self, name: str, kind: str) -> None:
+        """The partner's folder: the example's, or three words for one with our contract."""
+        port, place = free_port(), self.folder / "partners" / name
+        if kind.startswith(CANONICAL):
+            place.mkdir(parents=True)
+            (place / "partner.toml").write_text(f'url = "http://127.0.0.1:{port}/soap"\n')
+        else:
+            shutil.copytree(EXAMPLES / kind, place)
+            settings = (place / "partner.toml").read_text(encoding="utf-8")
+            address = settings.partition('url = "')[2].partition('"')[0]
+            there = urlsplit(address)._replace(netloc=f"127.0.0.1:{port}").geturl()
+            (place / "partner.toml").write_text(settings.replace(address, there), encoding="utf-8")
+        self.simulators[name] = SimulatorProcess(
+            kind.removeprefix(CANONICAL),
+            port,
+            self.folder / "simulators" / name,
+            vendor=not kind.startswith(CANONICAL),
+            gateway=self.url,
+            login=f"{name}:{self.password(name)}",
+        )
+
+    def password(self, name: str) -> str:
+        return self.passwords.setdefault(name, f"password-of-{name}")
+
+    def _add_clients(self) -> None:
+        with self.core.sessions.begin() as session:
+            for name, password in self.passwords.items():
+                rights = (*OPERATIONS, *RIGHTS.get(name, ()))
+                add_client(session, name, rights=rights, operations=OPERATIONS, password=password)
+
+    @contextmanager
+    def open(self) -> Iterator[House]:
+        """Everything runs."""
+        systems = list(self.simulators.values())
+        try:
+            for system in systems:
+                system.launch()
+            with self._web(), self._delivery():
+                for system in systems:
+                    system.wait_until_it_answers()
+                yield self
+        finally:
+            for system in systems:
+                system.tell_to_stop()
+            for system in systems:
+                system.stop()
+            self.core.engine.dispose()
+
+    @contextmanager
+    def _web(self) -> Iterator[None]:
+        server = make_server("127.0.0.1", self.port, bootstrap.web_application(self.core), _Server, _Quiet)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    @contextmanager
+    def _delivery(self) -> Iterator[None]:
+        started, box, failures = threading.Event(), {}, []
+
+        async def work() -> None:
+            box["worker"] = DeliveryWorker(self.settings.partners, self._database_url, self.core.sender, FAST)
+            box["loop"] = asyncio.get_running_loop()
+            started.set()
+            await box["worker"].run()
+
+        def run() -> None:
+            try:
+                asyncio.run(work())
+            except BaseException as problem:
+                failures.append(problem)
+                raise
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        started.wait()
+        try:
+            yield
+        finally:
+            with suppress(RuntimeError):
+                box["loop"].call_soon_threadsafe(box["worker"].stop)
+            thread.join(30)
+            assert failures == []
+
+    # --- what its systems do ------------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> SimulatorProcess:
+        return self.simulators[name]
+
+    def call(self, name: str, operation: str, *, header: Mapping[str, Any] | None = None, **changes: Any) -> Told:
+        """A system calls by our contract: the sample of the operation, changed."""
+        request = sample(operation)
+        own = {"message_id": new("M"), "sender_code": name, **(header or {})}
+        request = dataclasses.replace(request, header=dataclasses.replace(request.header, **own), **changes)
+        body = WIRE.document(operation, request)
+        envelope = (
+            '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>' + body + "</s:Body></s:Envelope>"
+        )
+        answer = requests.post(
+            f"{self.url}/soap", envelope.encode(), auth=(name, self.password(name)), timeout=20,
+            headers={"Content-Type": "text/xml; charset=utf-8"},
+        )  # fmt: skip
+        return Told(answer.status_code, answer.text)
+
+    def say(self, name: str, operation: str, **values: Any) -> Told:
+        """A vendor's system calls the gateway in its own way; what it was answered."""
+        return Told(*self.simulators[name].send(operation, **values))
+
+    def order(self, requisition_type: str = "EXAM", **changes: Any) -> str:
+        """HIS submits a requisition; its number, when the gateway has accepted it."""
+        number = new("SQ")
+        told = self.call(
+            "HIS", "SubmitRequisition", requisition_no=number, requisition_type=requisition_type, **changes
+        )
+        assert told.code == "0", told.text
+        return number
+
+    # --- what one can see ---------------------------------------------------------------------------------------------
+
+    def deliveries(self, partner: str, operation: str) -> list[Delivery]:
+        with self.core.sessions() as session:
+            query = select(Delivery).where(Delivery.partner == partner, Delivery.operation == operation)
+            return list(session.scalars(query.order_by(Delivery.id)))
+
+    def log(self, partner: str, function: str | None = None, **numbers: Any) -> list[dict[str, Any]]:
+        """What a system received."""
+        return self.simulators[partner].requests(function, **numbers)
+
+    def seen(self, partner: str, function: str, seconds: float = 20, **numbers: Any) -> dict[str, Any]:
+        """What a system received as soon as it has received it."""
+        return until(lambda: self.log(partner, function, **numbers), seconds)[-1]
+
+    def remembered(self, partner: str, kind: str, seconds: float = 20, **values: Any) -> dict[str, Any]:
+        """A record of a system as soon as it has it."""
+        return until(
+            lambda: [one for one in self.simulators[partner].state().get(kind, ()) if values.items() <= one.items()],
+            seconds,
+        )[-1]
+
+
+def until(what: Callable[[], Any], seconds: float = 20) -> Any:
+    """What it gives, once that is something."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+    return found
+
+
+def _route(operation: str, requisition_type: str, partners: Iterable[str]) -> str:
+    kind = f'requisition_type = "{requisition_type}"\n' if requisition_type else ""
+    names = ", ".join(f'"{name}"' for name in partners)
+    return f'[[routes]]\noperation = "{operation}"\n{kind}partners = [{names}]\n\n'
