@@ -34,6 +34,7 @@ from gateway.delivery.sending import Sender
 from gateway.delivery.worker import run_worker
 from gateway.documents import Documents
 from gateway.errors import InvalidMessage
+from gateway.facades.intake import Intake
 from gateway.figures import DatabaseFigures
 from gateway.logs import GunicornLog
 from gateway.messages.wire import Wire
@@ -61,6 +62,7 @@ from gateway.site import database_url
 from gateway.soap.envelope import Limits
 from gateway.soap.pages import IndexPage
 from gateway.soap.server import Parts, SoapServer
+from gateway.soap.unreadable import KeepUnreadablePush
 from gateway.storage.room import Room
 from gateway.storage.upkeep import StorageUpkeep
 from gateway.store import make_engine, make_sessions
@@ -166,10 +168,20 @@ def run_web_server(
     GatewayServer(application, gunicorn, drain).run()
 
 
-def web_application(core: Core, metrics: Path | None = None, drain: Drain | None = None) -> SoapServer:
-    """The WSGI application of one process. It starts without the database and answers 503 until that is there."""
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What every way into the gateway shares: the web server's, and those of listeners beside it."""
+
+    reception: Reception
+    clients: ClientDirectory
+    keep_unreadable_push: KeepUnreadablePush
+    intake: Intake
+    """Takes messages that were mapped."""
+
+
+def make_doors(core: Core) -> Doors:
+    """Nothing is connected yet."""
     settings = core.settings
-    documents = Documents(core.contract, settings.endpoint)
     reception = Reception(
         sessions=core.sessions,
         contract=core.contract,
@@ -179,20 +191,38 @@ def web_application(core: Core, metrics: Path | None = None, drain: Drain | None
         handlers=HANDLERS,
         clock=core.clock,
     )
+    clients = ClientDirectory(core.engine, Secrets.from_file(settings.key_file))
+    keep = _KeepUnreadablePush(core.sessions, settings.hospital_code)
+    intake = Intake(
+        contract=core.contract,
+        wire=core.wire,
+        reception=reception,
+        clients=clients,
+        keep_unreadable_push=keep,
+        require_room=core.room.require,
+    )
+    return Doors(reception, clients, keep, intake)
+
+
+def web_application(core: Core, metrics: Path | None = None, drain: Drain | None = None) -> SoapServer:
+    """The WSGI application of one process. It starts without the database and answers 503 until that is there."""
+    settings = core.settings
+    documents = Documents(core.contract, settings.endpoint)
+    doors = make_doors(core)
     limits = settings.limits
     return SoapServer(
         Parts(
             contract=core.contract,
             wire=core.wire,
-            reception=reception,
-            directory=ClientDirectory(core.engine, Secrets.from_file(settings.key_file)),
+            reception=doors.reception,
+            directory=doors.clients,
             documents=documents,
             index_page=IndexPage(core.contract, documents, settings.endpoint),
             limits=Limits(limits.body_bytes, limits.report_bytes, settings.server.request_seconds),
             metrics=_metrics(core, metrics),
             clock=core.clock,
             readiness=_Readiness(database_url(settings), core.room),
-            keep_unreadable_push=_KeepUnreadablePush(core.sessions, settings.hospital_code),
+            keep_unreadable_push=doors.keep_unreadable_push,
             require_room=core.room.require,
             draining=(drain or Drain()).has_begun,
         )

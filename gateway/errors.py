@@ -98,6 +98,19 @@ class TooLarge(MessageFault):
     http_status = 413
 
 
+class CodeNotMapped(MessageFault):
+    """报文中的代码没有对照。 | A code of the message is not mapped."""
+
+    code = "SYS-422"
+
+
+class CodeAwaited(CodeNotMapped):
+    """报文中的代码没有对照，请在对照维护后重发。
+    | A code of the message is not mapped: send it again when the code table has it."""
+
+    retryable = True
+
+
 class TooMany(MessageFault):
     """请求过于频繁，请稍后再试。 | Too many requests, try again later."""
 

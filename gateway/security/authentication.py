@@ -120,6 +120,13 @@ class ClientDirectory:
             _refuse(known, "unknown or disabled")
         return known.client
 
+    def known(self, name: str) -> AuthenticatedClient:
+        """The client of that name, of which something else than a password is proof; NotAuthenticated without one."""
+        known = self.__fresh().clients.get(name)
+        if known is None or known.disabled:
+            _refuse(known, "unknown or disabled")
+        return known.client
+
     # --- Passwords ------------------------------------------------------------------------------------------------
 
     def __check_password(self, known: _Known | None, name: str, password: str) -> None:

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from gateway.contract import NAMESPACE, Contract
 from gateway.messages.wire import Wire
 from gateway.operations.unit import Caller, Received
+from gateway.soap.conversion import Conversion
 from gateway.soap.envelope import Envelope, SoapVersion
-from gateway.soap.protocol import PROTOCOLS, Conversion
+from gateway.soap.protocol import PROTOCOLS
 from gateway.soap.repairs import Repairs
 from gateway.soap.service import make_service
 from gateway.soap.spyne_import import Application, Fault, MethodContext, ServerBase

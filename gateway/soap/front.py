@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import InvalidMessage, MessageFault, TooLarge, TooSlow
@@ -17,10 +18,21 @@ from gateway.soap.decoding import charset_of
 from gateway.soap.envelope import Limits, SoapVersion, guess_version
 
 Environ = dict[str, Any]
+Headers = tuple[tuple[str, str], ...]
 
 PIECE = 64 * 1024
 SOAP_VERSION = "gateway.soap_version"
 """Where `read_body` leaves the version to answer in when it refuses a body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back over HTTP."""
+
+    status: int
+    content_type: str
+    content: bytes
+    headers: Headers = ()
 
 
 def read_body(environ: Environ, allow_large: Callable[[bytes], bool], limits: Limits) -> bytes:

@@ -28,7 +28,7 @@ from gateway.security.credentials import Credentials, read_credentials
 from gateway.soap.cycle import Call, Reception, make_cycles
 from gateway.soap.envelope import Envelope, Limits, parse_envelope, peek
 from gateway.soap.faults import as_fault, fault_content, http_status, log_fault, new_error_id
-from gateway.soap.front import Environ, read_body, soap_version
+from gateway.soap.front import Answer, Environ, Headers, read_body, soap_version
 from gateway.soap.journal_copy import without_passwords
 from gateway.soap.protocol import enclose
 from gateway.soap.repairs import said as repairs_in_words
@@ -41,7 +41,6 @@ LARGE_OPERATION = "SubmitReport"
 PLAIN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
-Headers = tuple[tuple[str, str], ...]
 ASK_FOR_PASSWORD: Headers = (("WWW-Authenticate", 'Basic realm="hospital gateway", charset="UTF-8"'),)
 Known = dict[Credentials | None, AuthenticatedClient]
 """Who was recognised by the first part of a message."""
@@ -74,16 +73,10 @@ class Parts:
     keep_unreadable_push: KeepUnreadablePush
     require_room: Callable[[str], None] = lambda operation: None
     """Raises NoRoom when a message of this operation could not be kept."""
+    facades: Callable[[Environ], Answer | None] = lambda environ: None
+    """What else takes messages, beside /soap; None for an address that is none of theirs."""
     draining: Callable[[], bool] = lambda: False
     """Whether this server is about to end, so that nobody should be sent here any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    content_type: str
-    content: bytes
-    headers: Headers = ()
 
 
 class SoapServer:
@@ -95,7 +88,9 @@ class SoapServer:
         self._unreadable = UnreadablePushes(parts.directory, parts.keep_unreadable_push)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        answer = self._soap(environ) if environ["REQUEST_METHOD"] == "POST" else self._page(environ)
+        answer = self._parts.facades(environ)
+        if answer is None:
+            answer = self._soap(environ) if environ["REQUEST_METHOD"] == "POST" else self._page(environ)
         headers = [
             ("Content-Type", answer.content_type),
             ("Content-Length", str(len(answer.content))),
@@ -107,7 +102,7 @@ class SoapServer:
 
     # --- SOAP -------------------------------------------------------------------------------------------------------
 
-    def _soap(self, environ: Environ) -> _Answer:
+    def _soap(self, environ: Environ) -> Answer:
         now = self._parts.clock()
         call = Call(received_at=now, reception=self._parts.reception, txn_no=new_txn_no(now))
         begun = self._parts.metrics.begin()
@@ -127,7 +122,7 @@ class SoapServer:
         said = (repairs_in_words(call.repairs), call.operation, client, call.message_id or "-")
         _log.warning("Mended %s: operation %s, client %s, message %s", *said)
 
-    def _receive(self, call: Call, environ: Environ) -> _Answer:
+    def _receive(self, call: Call, environ: Environ) -> Answer:
         """The answer to a message, or an error."""
         known: Known = {}
         limits = self._parts.limits
@@ -144,7 +139,7 @@ class SoapServer:
                 raise TooLarge()
 
         content = self._cycles[envelope.version].answer(call, envelope, admit)
-        return _Answer(200, envelope.version.content_type, content)
+        return Answer(200, envelope.version.content_type, content)
 
     def _admit(self, call: Call, envelope: Envelope, environ: Environ, known: Known) -> None:
         """Let the caller in, or not. A token may be used only once, so who is known by now is not asked again."""
@@ -166,7 +161,7 @@ class SoapServer:
         known[credentials] = self._parts.directory.authenticate(credentials)
         return _is_large_report(seen[1], known[credentials])
 
-    def _fault(self, call: Call, error: Exception, environ: Environ) -> _Answer:
+    def _fault(self, call: Call, error: Exception, environ: Environ) -> Answer:
         version = call.version or soap_version(environ, call.body)
         fault = as_fault(error)
         call.result_code = fault.code
@@ -175,40 +170,40 @@ class SoapServer:
         log_fault(error, fault, error_id, operation=call.operation, client=client, message=call.message_id)
         status = http_status(version, fault)
         content = enclose(version, fault_content(version, fault, error_id, self._parts.wire))
-        return _Answer(status, version.content_type, content, ASK_FOR_PASSWORD if status == 401 else ())
+        return Answer(status, version.content_type, content, ASK_FOR_PASSWORD if status == 401 else ())
 
     # --- Pages ------------------------------------------------------------------------------------------------------
 
-    def _page(self, environ: Environ) -> _Answer:
+    def _page(self, environ: Environ) -> Answer:
         path = _path(environ)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             allowed = "GET, HEAD, POST" if path == SOAP_PATH else "GET, HEAD"
-            return _Answer(405, PLAIN, b"Method not allowed\n", (("Allow", allowed),))
+            return Answer(405, PLAIN, b"Method not allowed\n", (("Allow", allowed),))
         try:
-            return self._found(path, environ.get("QUERY_STRING", "")) or _Answer(404, PLAIN, b"Not found\n")
+            return self._found(path, environ.get("QUERY_STRING", "")) or Answer(404, PLAIN, b"Not found\n")
         except Exception as error:
             fault = as_fault(error)
             error_id = new_error_id(self._parts.clock())
             log_fault(error, fault, error_id, operation="GET")
-            return _Answer(500, PLAIN, f"Internal error {error_id}\n".encode())
+            return Answer(500, PLAIN, f"Internal error {error_id}\n".encode())
 
-    def _found(self, path: str, query: str) -> _Answer | None:
+    def _found(self, path: str, query: str) -> Answer | None:
         """What stands at an address; None if nothing does."""
         if path == SOAP_PATH and query:
             wsdl = self._parts.documents.wsdl(query)
-            return None if wsdl is None else _Answer(200, XML_TYPE, wsdl)
+            return None if wsdl is None else Answer(200, XML_TYPE, wsdl)
         if path in ("/", SOAP_PATH):
-            return _Answer(200, HTML, self._parts.index_page.render())
+            return Answer(200, HTML, self._parts.index_page.render())
         if path == "/healthz":
             return _json(200, {"alive": True})
         if path == "/readyz":
             return self._ready()
         if path == "/metrics":
-            return _Answer(200, METRICS_TYPE, self._parts.metrics.render())
+            return Answer(200, METRICS_TYPE, self._parts.metrics.render())
         file = self._parts.documents.file(path)
-        return None if file is None else _Answer(200, file[1], file[0])
+        return None if file is None else Answer(200, file[1], file[0])
 
-    def _ready(self) -> _Answer:
+    def _ready(self) -> Answer:
         """Whether messages can be taken; an answer within the database's own time limits, whatever its state."""
         if self._parts.draining():
             return _json(503, {"ready": False, "draining": True})
@@ -227,8 +222,8 @@ def _path(environ: Environ) -> str:
     return path.rstrip("/") or "/"
 
 
-def _json(status: int, content: Mapping[str, bool | str]) -> _Answer:
-    return _Answer(status, JSON, json.dumps(content).encode() + b"\n")
+def _json(status: int, content: Mapping[str, bool | str]) -> Answer:
+    return Answer(status, JSON, json.dumps(content).encode() + b"\n")
 
 
 def _is_large_report(operation: str, caller: Caller | None) -> bool:
