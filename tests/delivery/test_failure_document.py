@@ -67,6 +67,7 @@ def test_every_fault_of_the_contract_is_decided_the_same_in_both_versions_of_soa
     expected = {
         "SYS-400": Outcome.FAULT,
         "SYS-413": Outcome.FAULT,
+        "SYS-422": Outcome.FAULT,
         "SYS-500": Outcome.UNKNOWN,
         "AUT-401": Outcome.NOT_SENT,
         "AUT-403": Outcome.NOT_SENT,
