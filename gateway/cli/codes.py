@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from gateway.cli import code_traffic
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, is_wanted, note, plain_table, progress, say, show
 from gateway.codes import tables, unmapped
 from gateway.codes.findings import Finding, check
@@ -53,6 +54,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("rollback")(roll_back)
     group.command("policy")(set_policy)
     group.command("unmapped")(list_unmapped)
+    code_traffic.add_to(group)
     app.add_typer(group, name="codes")
 
 

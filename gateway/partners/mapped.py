@@ -140,6 +140,15 @@ class Mapped:
             },
         )
 
+    def look_up(self, operation: str, written: str, stamp: Stamp, codes: CodeTables) -> None:
+        """Ask these tables all that the stylesheet asks about a request, given as its children; nothing is sent.
+
+        Raises StylesheetBroken, MappingFailed.
+        """
+        mapping, source = self.mapping(operation), as_source("Request", written)
+        with under(replace(self._circumstances(mapping, stamp, source), codes=codes)):
+            mapping.request.apply(source)
+
     # --- the request --------------------------------------------------------------------------------------------------
 
     def content(
