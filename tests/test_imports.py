@@ -66,15 +66,16 @@ ALLOWED: dict[str, set[str]] = {
         "monitoring", "nodes", "notifiers", "operations", "partners", "reconciliation", "security", "site", "soap",
         "storage", "store", "web",
     },
+    "acceptance": {"contract", "messages", "operations", "partner_config", "partners"},
     "simulators": {"config", "contract", "documents", "mapping", "messages", "soap", "styles"},
     "demo": {
         "config", "contract", "database", "documents", "logs", "messages", "migrate", "model", "security", "serving",
         "simulators", "site",
     },
     "cli": {
-        "bootstrap", "codes", "config", "contract", "database", "delivery", "demo", "logs", "mapping", "messages",
-        "migrate", "model", "nodes", "operations", "partner_config", "partners", "reconciliation", "security",
-        "serving", "sheets", "simulators", "site", "soap", "storage", "supervision",
+        "acceptance", "bootstrap", "codes", "config", "contract", "database", "delivery", "demo", "logs", "mapping",
+        "messages", "migrate", "model", "nodes", "operations", "partner_config", "partners", "reconciliation",
+        "security", "serving", "sheets", "simulators", "site", "soap", "storage", "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip

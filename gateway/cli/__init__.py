@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli import (
+    accept,
     alerts,
     audit,
     call,
@@ -47,21 +48,8 @@ from gateway.sheets import FileRefused
 
 GROUPS = (
     *(site, running, nodes, database, clients, records, audit),
-    *(
-        storage,
-        partners,
-        codes,
-        deliveries,
-        messages,
-        money,
-        critical,
-        alerts,
-        reconcile,
-        call,
-        explain,
-        demo,
-        simulate,
-    ),
+    *(storage, partners, codes, accept, deliveries, messages, money, critical, alerts, reconcile, call, explain),
+    *(demo, simulate),
 )
 INTERRUPTED = 130
 

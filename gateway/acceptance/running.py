@@ -1,0 +1,95 @@
+"""Runs the cases one after the other and gathers what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.acceptance.cases import CASES, Case
+from gateway.acceptance.kit import Exchange, Kit, NotApplicable, Unmet
+
+
+class Verdict(StrEnum):
+    """What came of a case."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    NOT_TRIED = "NOT_TRIED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One case and what came of it."""
+
+    case: Case
+    verdict: Verdict
+    zh: str
+    en: str
+    seconds: float
+    exchanges: tuple[Exchange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A whole run."""
+
+    partner: str
+    dialect: str
+    address: str
+    run: str
+    operations: tuple[str, ...]
+    started_at: datetime
+    finished_at: datetime
+    findings: tuple[Finding, ...]
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(finding.verdict is verdict for finding in self.findings)
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether at least one case was tried and none failed."""
+        return self.count(Verdict.FAILED) == 0 and self.count(Verdict.PASSED) > 0
+
+
+def chosen(numbers: Iterable[str]) -> list[Case]:
+    """The cases of these numbers, or of these beginnings such as CHG; all when none is given. Raises LookupError."""
+    wanted = [number.upper() for number in numbers]
+    for one in wanted:
+        if not any(case.number.startswith(one) for case in CASES):
+            raise LookupError(one)
+    return [case for case in CASES if not wanted or case.number.startswith(tuple(wanted))]
+
+
+def run(
+    kit: Kit, cases: list[Case], address: str, now: Callable[[], datetime], tell: Callable[[int, str], None]
+) -> Acceptance:
+    """Try every case; `tell` is told how many are done and which is next."""
+    started, findings = now(), []
+    for done, case in enumerate(cases):
+        tell(done, case.number)
+        findings.append(_tried(kit, case))
+    tell(len(cases), "")
+    partner = kit.partner
+    operations = tuple(sorted(kit.operations))
+    return Acceptance(partner.name, partner.dialect, address, kit.run, operations, started, now(), tuple(findings))
+
+
+def _tried(kit: Kit, case: Case) -> Finding:
+    missing = [operation for operation in case.needs if not kit.serves(operation)]
+    if missing:
+        names = ", ".join(missing)
+        return Finding(case, Verdict.NOT_TRIED, f"不发送 {names}", f"{names} is not sent to it", 0, ())
+    began, before = time.monotonic(), len(kit.exchanges)
+    kit.note = ""
+    verdict, zh, en = Verdict.PASSED, "", ""
+    try:
+        case.run(kit)
+        zh = en = kit.note
+    except Unmet as reason:
+        verdict, zh, en = Verdict.FAILED, reason.zh, reason.en
+    except NotApplicable as reason:
+        verdict, zh, en = Verdict.NOT_TRIED, reason.zh, reason.en
+    return Finding(case, verdict, zh, en, time.monotonic() - began, tuple(kit.exchanges[before:]))

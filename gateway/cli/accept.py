@@ -1,0 +1,103 @@
+"""`gateway accept`: try a partner by scripted cases, and write a report both sides can sign."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.acceptance.kit import Kit
+from gateway.acceptance.report import WORDS, write_report
+from gateway.acceptance.running import Verdict, chosen, run
+from gateway.cli.partners import shown_address
+from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, is_wanted, plain_table, progress, say, show
+from gateway.config import Settings, load_settings
+from gateway.contract import Contract, snake_case
+from gateway.messages.wire import Wire
+from gateway.partner_config import INSURANCE_INTERFACE, OUR_CONTRACT, Partner
+from gateway.partners.registry import Partners
+
+COLOURS = {"good": "green", "bad": "bold red", "quiet": "dim"}
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(accept)
+
+
+def accept(
+    name: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner, as its folder is named.")],
+    folder: Folder = HERE,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the page goes; acceptance/<partner>-<run>.html in the site when absent.")
+    ] = None,
+    case: Annotated[list[str] | None, typer.Option(help="Only these cases, or all that begin so: CHG.")] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(help="What the partner's test system knows: RequisitionNo=SQ1, PatientId=P1, VisitNo=ZY1."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to send.")] = False,
+) -> None:
+    """Send invented messages to a partner's TEST system, see whether it does all a hospital relies on,
+    and write a report. Ends with 1 when a case has failed.
+    """
+    settings = load_settings(folder)
+    partner = settings.partner(name)
+    if partner.dialect == INSURANCE_INTERFACE:
+        raise Failure("An insurance platform is accepted by its own rules: there are no cases for it.", WRONG)
+    try:
+        cases = chosen(case or [])
+    except LookupError as unknown:
+        raise Failure(f"There is no case {unknown}.", WRONG) from None
+    operations = _operations(settings, partner)
+    if not operations:
+        raise Failure(f"Nothing is routed to {name}: name it in [[routes]] of gateway.toml first.", WRONG)
+    address = shown_address(partner)
+    if not is_wanted(yes, f"This books charges and sends requisitions at {address}. Is that a TEST system?"):
+        return
+    kit = _kit(settings, partner, operations, _facts(given or []))
+    with progress(f"Accepting {name}", len(cases)) as tell:
+        acceptance = run(kit, cases, address, lambda: datetime.now(settings.zone), tell)
+    table = plain_table("CASE", "RESULT", "WHAT IS WANTED", "WHY")
+    for finding in acceptance.findings:
+        if finding.verdict is Verdict.NOT_TRIED:
+            continue
+        _, word, kind = WORDS[finding.verdict]
+        table.add_row(finding.case.number, f"[{COLOURS[kind]}]{word}[/]", finding.case.en, finding.en)
+    show(table)
+    if untried := acceptance.count(Verdict.NOT_TRIED):
+        say(f"{untried} cases were not tried: {name} is not sent what they are about.")
+    path = report or folder / "acceptance" / f"{name}-{acceptance.run}.html"
+    digest = write_report(acceptance, path)
+    say(f"{'Passed' if acceptance.is_passed else 'Not passed'}. Report {path}, digest {digest}")
+    if not acceptance.is_passed:
+        raise typer.Exit(FAILED)
+
+
+def _operations(settings: Settings, partner: Partner) -> frozenset[str]:
+    """What the partner is sent: by its own settings, or by the routes."""
+    if partner.dialect != OUR_CONTRACT:
+        return frozenset(partner.operations)
+    routed = {route.operation for route in settings.routes if partner.name in route.partners}
+    return frozenset(routed | ({"RefundItem", "QueryTransaction"} if "ChargeItem" in routed else set()))
+
+
+def _facts(given: list[str]) -> dict[str, str]:
+    facts = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name or not value:
+            raise Failure(f"--given {one} must be written as Name=value.", WRONG)
+        facts[snake_case(name)] = value
+    return facts
+
+
+def _kit(settings: Settings, partner: Partner, operations: frozenset[str], given: dict[str, str]) -> Kit:
+    contract = Contract()
+    wire = Wire(contract, settings.zone)
+
+    def now() -> datetime:
+        return datetime.now(settings.zone)
+
+    return Kit(partner, Partners([partner], contract, wire, now), contract, wire, now, operations, given)
