@@ -29,6 +29,7 @@ from gateway.contract import Contract
 from gateway.database.errors import DatabaseError
 from gateway.delivery.dispatch import QueueDispatch
 from gateway.delivery.holds import Holds
+from gateway.delivery.hours import MaintenancePlan
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.sending import Sender
 from gateway.delivery.worker import run_worker
@@ -113,7 +114,7 @@ def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None 
     sessions = make_sessions(engine)
     contract = Contract()
     wire = Wire(contract, zone)
-    holds = Holds(clock)
+    holds = Holds(clock, MaintenancePlan(settings.partners, zone))
     codes = DatabaseCodes(sessions, clock)
     partners = Partners(settings.partners, contract, wire, clock, codes=codes, is_stopped=holds.is_stopped)
     sender = Sender(
@@ -231,8 +232,10 @@ def web_application(core: Core, metrics: Path | None = None, drain: Drain | None
 
 def _metrics(core: Core, folder: Path | None) -> Metrics:
     """What this process counts, and what is found in the database, asked on a connection of its own."""
-    engine = _brief_engine(database_url(core.settings))
-    find = DatabaseFigures(engine, [partner.name for partner in core.settings.partners], core.clock)
+    settings = core.settings
+    engine = _brief_engine(database_url(settings))
+    plan = MaintenancePlan(settings.partners, settings.zone)
+    find = DatabaseFigures(engine, [partner.name for partner in settings.partners], core.clock, plan)
     metrics = Metrics(folder, find)
     core.sender.attempted = metrics.attempted
     return metrics

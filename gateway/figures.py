@@ -6,7 +6,7 @@ They are the same whichever process or machine is asked, so an alarm needs no su
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway.delivery.backlog import backlogs, services
 from gateway.delivery.holds import open_holds
+from gateway.delivery.hours import MaintenancePlan
 from gateway.delivery.locks import MONEY
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import Alert
@@ -26,10 +27,13 @@ _PARTNER = ("partner",)
 class DatabaseFigures:
     """Asks the database for them; when it is away, that is the one figure there is."""
 
-    def __init__(self, engine: Engine, partners: Sequence[str], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, partners: Sequence[str], now: Callable[[], datetime], plan: MaintenancePlan | None = None
+    ) -> None:
         self._engine = engine
         self._partners = tuple(partners)
         self._now = now
+        self._plan = plan or MaintenancePlan((), UTC)
 
     def __call__(self) -> Sequence[Figure]:
         try:
@@ -77,14 +81,18 @@ class DatabaseFigures:
 
     def _service(self, session: Session, now: datetime) -> Iterator[Figure]:
         serving = services(session, self._partners)
-        held = {one.partner for one in open_holds(session) if one.is_in_effect(now)}
+        orders = (*open_holds(session), *self._plan.at(now))
+        held = {one.partner for one in orders if one.is_in_effect(now)}
         facts = {
             "gateway_partner_served": ("1 when a delivery process serves the partner", set(serving)),
             "gateway_partner_left_alone": (
                 "1 when the partner does not answer and is only tried now and then (its breaker is open)",
                 {name for name, service in serving.items() if service.breaker_open},
             ),
-            "gateway_partner_held": ("1 when an operator has declared a downtime or stopped it", held),
+            "gateway_partner_held": (
+                "1 when an operator has declared a downtime or stopped it, or in its maintenance hours",
+                held,
+            ),
         }
         for name, (said, true_of) in facts.items():
             yield Figure(name, said, _PARTNER, {(partner,): float(partner in true_of) for partner in self._partners})

@@ -46,8 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "nodes": {"config", "model", "security", "store"},
     "notifiers": {"critical_rules", "model", "partners"},
     "delivery": {
-        "codes", "config", "contract", "database", "mapping", "messages", "model", "operations", "partner_config",
-        "partners", "store",
+        "codes", "config", "contract", "database", "maintenance_hours", "mapping", "messages", "model", "operations",
+        "partner_config", "partners", "store",
     },
     "reconciliation": {"config", "messages", "model", "operations", "partners", "sheets", "store"},
     "web": set(),

@@ -18,6 +18,7 @@ from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table
 from gateway.config import Settings, load_settings
 from gateway.delivery import holds
 from gateway.delivery.backlog import Backlog, Service, backlogs, finished_since, services
+from gateway.delivery.hours import DECLARED_BY, MaintenancePlan
 from gateway.model.delivery import Lane
 from gateway.model.partner_hold import HoldMode, PartnerHold
 from gateway.site import audit, database_session, operator
@@ -95,7 +96,7 @@ def release(name: MaybeName = None, all_partners: All = False, folder: Folder = 
                 found = holds.release(session, one, operator(), datetime.now(UTC))
             except holds.HoldRefused as refused:
                 if name is not None:
-                    raise Failure(str(refused)) from None
+                    raise Failure(_cannot_release(settings, one) or str(refused)) from None
                 continue
             ended += [(one, order) for order in found]
         if not ended:
@@ -105,6 +106,19 @@ def release(name: MaybeName = None, all_partners: All = False, folder: Folder = 
         session.commit()
     for one, order in ended:
         say(f"{one}: {order.mode} of {_shown(settings, order.declared_at)} is released.")
+
+
+def _cannot_release(settings: Settings, name: str) -> str:
+    """Why maintenance hours cannot be released; empty when it is in none."""
+    hours = _plan(settings).of(name, datetime.now(UTC))
+    if hours is None:
+        return ""
+    until = _shown(settings, hours.until)
+    return f"{name} is in its maintenance hours until {until}: they stand in partner.toml and end by themselves."
+
+
+def _plan(settings: Settings) -> MaintenancePlan:
+    return MaintenancePlan(settings.partners, settings.zone)
 
 
 def _names(settings: Settings, name: str | None, all_partners: bool) -> list[str]:
@@ -135,12 +149,12 @@ def status(name: MaybeName = None, folder: Folder = HERE) -> None:
     settings, now = load_settings(folder), datetime.now(UTC)
     names = [settings.partner(name).name] if name is not None else [partner.name for partner in settings.partners]
     with database_session(settings) as session:
-        orders = holds.open_holds(session)
+        orders = [*holds.open_holds(session), *_plan(settings).at(now)]
         waiting, served = backlogs(session, names), services(session, names)
         left = finished_since(session, now - timedelta(seconds=RATE_SECONDS))
     if name is not None:
         mine = [order for order in orders if order.partner == name]
-        _show_one(settings, now, waiting[name], served.get(name), left.get(name, 0), mine)
+        _show_one(settings, name, now, waiting[name], served.get(name), left.get(name, 0), mine)
         return
     columns = ("PARTNER", "MODE", "UNTIL", "BREAKER", "OWNER", "MONEY", "OTHER", "CRITICAL", "DEAD", "OLDEST")
     table = plain_table(*columns, "PER SECOND", "TIME LEFT")
@@ -157,6 +171,7 @@ def status(name: MaybeName = None, folder: Folder = HERE) -> None:
 
 def _show_one(
     settings: Settings,
+    name: str,
     now: datetime,
     found: Backlog,
     service: Service | None,
@@ -170,6 +185,8 @@ def _show_one(
     lines = [("Mode", "normal")] if not in_effect else []
     for word, those in (("Mode", in_effect), ("Planned", planned)):
         lines += [(word, f"{_when(settings, one)}, by {one.declared_by}: {one.reason}") for one in those]
+    if hours := settings.partner(name).maintenance:
+        lines.append(("Maintenance hours", ", ".join(hours)))
     lines += [
         ("Breaker", _breaker(service)),
         ("Owner", service.process if service else "none: is a worker running?"),
@@ -267,10 +284,11 @@ def _looks(session: Session, settings: Settings, partner: str) -> Iterator[_Look
     begun, clock = datetime.now(UTC), time.monotonic()
     while True:
         now = datetime.now(UTC)
-        orders = [order for order in holds.open_holds(session) if order.partner == partner]
-        order = holds.strictest(orders, Lane.NORMAL, now)
+        orders = [*holds.open_holds(session), *_plan(settings).at(now)]
+        order = holds.strictest([order for order in orders if order.partner == partner], Lane.NORMAL, now)
         if order is not None:
-            raise Failure(f"{partner} is held ({_when(settings, order)}): release it first.")
+            todo = "wait until then" if order.declared_by == DECLARED_BY else "release it first"
+            raise Failure(f"{partner} is held ({_when(settings, order)}): {todo}.")
         found = backlogs(session, [partner])[partner]
         done = finished_since(session, begun).get(partner, 0)
         since = max(begun, now - timedelta(seconds=RATE_SECONDS))

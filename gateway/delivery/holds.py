@@ -1,7 +1,8 @@
 """What an operator keeps from a partner: maintenance, accept and hold, and a stop of everything.
 
 Every process knows the orders in effect, asks the database for them once a second at most, and goes by the last it knew
-while the database is away (docs/specification/delivery.md, "Downtime").
+while the database is away (docs/specification/delivery.md, "Downtime"). Hours that come again and again stand in
+partner.toml and need no database.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gateway.delivery.alarms import alert_not_back, alert_stopped
+from gateway.delivery.hours import MaintenancePlan
 from gateway.delivery.jobs import queue_of
 from gateway.model.delivery import UNFINISHED, Delivery, DeliveryState, Lane
 from gateway.model.partner_hold import HoldMode, PartnerHold
@@ -33,8 +35,9 @@ class HoldRefused(Exception):
 class Holds:
     """The orders as one process knows them; safe for any number of threads."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], plan: MaintenancePlan | None = None) -> None:
         self._now = now
+        self._plan = plan or MaintenancePlan((), UTC)
         self._open: tuple[PartnerHold, ...] | None = None
         self._asked_at = 0.0
         self._asking = threading.Lock()
@@ -65,11 +68,13 @@ class Holds:
 
     def of(self, partner: str, lane: str) -> PartnerHold | None:
         """What keeps messages of this lane from the partner now; the strictest, and of those what ends last."""
-        return strictest((one for one in self._open or () if one.partner == partner), lane, self._now())
+        now = self._now()
+        orders, planned = [one for one in self._open or () if one.partner == partner], self._plan.of(partner, now)
+        return strictest(orders if planned is None else [*orders, planned], lane, now)
 
     def queues(self) -> list[str]:
         """The queues from which nothing may leave now."""
-        partners = {one.partner for one in self._open or ()}
+        partners = {one.partner for one in (*(self._open or ()), *self._plan.at(self._now()))}
         return [queue_of(name, lane) for name in partners for lane in Lane if self.of(name, lane) is not None]
 
     def is_stopped(self, partner: str) -> bool:

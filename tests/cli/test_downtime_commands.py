@@ -296,3 +296,33 @@ def test_a_stopped_his_is_not_asked_for_its_books_either(gateway: Command, sessi
         assert "HIS does not tell what it has booked (STOP)" in said.err
         with pytest.raises(TimeoutError):
             his.accept()
+
+
+# --- maintenance hours of partner.toml --------------------------------------------------------------------------------
+
+
+def in_its_hours(site: Path) -> str:
+    """HIS is in its maintenance hours now; when they end, as it is shown."""
+    now = datetime.now(UTC).astimezone(load_settings(site).zone)
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=1)
+    hours = f"{begin:%H:%M}-{end:%H:%M}"
+    (site / "partners" / "HIS" / "partner.toml").write_text(f'url = "http://127.0.0.1:1/"\nmaintenance = ["{hours}"]\n')
+    return f"{end:%Y-%m-%d %H:%M}"
+
+
+def test_the_status_shows_maintenance_hours_like_an_order(gateway: Command, site: Path, session: Session):
+    end = in_its_hours(site)
+    rows = {line.split()[0]: line for line in gateway("partner", "status").out.splitlines()[1:]}
+    assert f"MAINTENANCE  {end}" in rows["HIS"]
+    assert "MAINTENANCE" not in rows["PACS"]
+    shown = gateway("partner", "status", "HIS").out
+    assert re.search(rf"Mode: MAINTENANCE from .* until {end}, by partner.toml: its maintenance hours\n", shown)
+    assert "\nMaintenance hours: " in shown
+
+
+def test_maintenance_hours_cannot_be_released_and_drain_says_how_long(gateway: Command, site: Path, session: Session):
+    end = in_its_hours(site)
+    assert gateway("partner", "release", "HIS").mistake == (
+        f"HIS is in its maintenance hours until {end}: they stand in partner.toml and end by themselves."
+    )
+    assert gateway("partner", "drain", "HIS").mistake.endswith(f"until {end}): wait until then.")

@@ -18,6 +18,7 @@ from gateway.codes.translating import DatabaseCodes
 from gateway.config import Route, Settings
 from gateway.delivery.dispatch import QueueDispatch
 from gateway.delivery.holds import Holds
+from gateway.delivery.hours import MaintenancePlan
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.owner import Timing
 from gateway.delivery.sending import Sender
@@ -77,7 +78,7 @@ class Site:
         self.settings = Settings(folder=Path("."), hospital_code=HOSPITAL, partners=partners, routes=routes)
         self.hooked: list[tuple[Forward, PartnerAnswer]] = []
         self.hooks = {"ChargeItem": self._hook, "RefundItem": self._hook, "PushCriticalValue": self._hook}
-        holds = Holds(self.now)
+        holds = Holds(self.now, MaintenancePlan(partners, self.settings.zone))
         self.code_tables = DatabaseCodes(self.sessions, self.now)
         self.partners = Partners(
             partners, CONTRACT, WIRE, self.now, codes=self.code_tables, is_stopped=holds.is_stopped
