@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic import AnyUrl, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from gateway.maintenance_hours import MaintenanceHours, refuse_endless
 from gateway.partner_security import Auth, FileName, Tls, refuse_impossible
@@ -16,6 +17,7 @@ from gateway.strict import Identifier, Strict
 
 OUR_CONTRACT = "canonical"
 INSURANCE_INTERFACE = "insurance"
+HL7_MLLP = "hl7-mllp"
 MAPPED = ("typed", "call-interface", "hip-message-server", "tech-service", "call", "single", "esb-entry", "hl7-string")
 """Dialects of partners with a contract of their own: their WSDL and stylesheets stand in their folder."""
 Xpath = Annotated[str, Field(min_length=1, max_length=500)]
@@ -124,7 +126,6 @@ class Partner(Strict):
     """Where its files are; the paths of other keys begin there."""
     files: str = ""
     """A digest of its WSDL and stylesheets, by which nodes tell that they have the same."""
-    url: HttpUrl
     dialect: Literal[
         "canonical",
         "insurance",
@@ -136,7 +137,10 @@ class Partner(Strict):
         "single",
         "esb-entry",
         "hl7-string",
+        "hl7-mllp",
     ] = "canonical"
+    url: AnyUrl
+    """http or https; of dialect "hl7-mllp" mllp://host:port or mllps://host:port."""
     soap_version: Literal["1.1", "1.2"] = "1.1"
     client: Identifier | None = None
     """The client name under which this system calls the gateway; the partner's own name when absent."""
@@ -179,6 +183,16 @@ class Partner(Strict):
     insurance: InsurancePlatform | None = None
     """Of an insurance platform, and of no other."""
 
+    @field_validator("url")
+    @classmethod
+    def _address_of_its_kind(cls, value: AnyUrl, info: ValidationInfo) -> AnyUrl:
+        if info.data.get("dialect") == HL7_MLLP:
+            if value.scheme not in ("mllp", "mllps") or not value.host or not value.port:
+                raise PydanticCustomError("url", "An address of HL7 is mllp://host:port or mllps://host:port")
+        elif value.scheme not in ("http", "https") or not value.host:
+            raise PydanticCustomError("url", "URL scheme should be 'http' or 'https'")
+        return value
+
     @model_validator(mode="after")
     def _insurance_has_its_table(self) -> Partner:
         if (self.dialect == INSURANCE_INTERFACE) != (self.insurance is not None):
@@ -205,8 +219,8 @@ class Partner(Strict):
     def _mapped_has_its_files(self) -> Partner:
         if self.is_mapped and self.wsdl is None:
             raise ValueError(f'dialect = "{self.dialect}" needs wsdl, the partner\'s own in its folder')
-        if self.operations and not self.is_mapped:
-            raise ValueError(f"[operations] belongs to the dialects {', '.join(MAPPED)}")
+        if self.operations and not (self.is_mapped or self.dialect == HL7_MLLP):
+            raise ValueError(f"[operations] belongs to the dialects {', '.join((*MAPPED, HL7_MLLP))}")
         return self
 
     @property

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "operations": {"config", "contract", "critical_rules", "identity", "masking", "messages", "model", "store"},
     "soap": {"contract", "documents", "messages", "model", "monitoring", "operations", "security"},
     "partners": {
-        "codes", "contract", "mapping", "messages", "model", "operations", "partner_config", "partner_security",
+        "codes", "contract", "hl7", "mapping", "messages", "model", "operations", "partner_config", "partner_security",
         "soap", "styles",
     },
     "facades": {"contract", "facade_config", "mapping", "messages", "operations", "security", "soap", "styles"},

@@ -16,7 +16,7 @@ from gateway.cli import downtime
 from gateway.cli.terminal import HERE, Failure, Folder, one_line, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import WSDL
-from gateway.partner_config import Partner
+from gateway.partner_config import HL7_MLLP, Partner
 
 LARGEST_WSDL = 20 * 1024 * 1024
 
@@ -45,14 +45,15 @@ def ping(
 ) -> None:
     """Connect to a partner, shake hands if it has TLS, ask for its WSDL, and say how long each took.
 
-    An insurance platform has no WSDL: that it answers HTTP at its address is all that is asked.
+    An insurance platform has no WSDL: that it answers HTTP at its address is all that is asked. One that takes HL7 over
+    MLLP is sent nothing.
     """
     partner = load_settings(folder).partner(name)
     connection = _connected(partner)
     try:
         if partner.insurance is not None:
             _ask_for_answer(partner, connection)
-        else:
+        elif partner.dialect != HL7_MLLP:
             _ask_for_wsdl(partner, connection)
     finally:
         connection.close()
@@ -71,7 +72,7 @@ def _routed(settings: Settings, partner: Partner) -> list[str]:
 def _connected(partner: Partner) -> http.client.HTTPConnection:
     """An open connection, after TCP and TLS have been timed."""
     host, port = str(partner.url.host), partner.url.port or 80
-    secure = partner.url.scheme == "https"
+    secure = partner.url.scheme in ("https", "mllps")
     try:
         started = time.monotonic()
         plain = socket.create_connection((host.strip("[]"), port), timeout=partner.connect_seconds)

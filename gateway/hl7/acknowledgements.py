@@ -27,7 +27,7 @@ class Acknowledgement:
     """What MSA and ERR of an answer say."""
 
     code: str
-    """AA, AE or AR; the commit codes CA, CE and CR are told by the same."""
+    """AA, AE or AR; CA, CE and CR where the message has only been stored, or could not be."""
     control_id: str
     """MSA-2: which message it answers."""
     text: str
@@ -74,7 +74,7 @@ def read_acknowledgement(answer: etree._Element) -> Acknowledgement | None:
         return None
     detail = value(answer, "ERR", 8) or value(answer, "ERR", 3, 2)
     return Acknowledgement(
-        "A" + code[1],
+        code,
         value(answer, "MSA", 2).strip(),
         value(answer, "MSA", 3) or detail,
         value(answer, "ERR", 5) or value(answer, "ERR", 3) or value(answer, "MSA", 6),

@@ -19,6 +19,11 @@ _NOTHING_OUTSIDE = etree.XSLTAccessControl(
 _XSL = "{http://www.w3.org/1999/XSL/Transform}"
 
 
+def located(name: str, folder: Path) -> Path:
+    """Where a stylesheet is that settings name: in their folder, or among those that ship with the gateway."""
+    return STANDARD_FOLDER / name.removeprefix(STANDARD) if name.startswith(STANDARD) else folder / name
+
+
 class Stylesheet:
     """One stylesheet, compiled; any number of threads may apply it at once."""
 

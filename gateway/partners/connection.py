@@ -160,6 +160,18 @@ def _open(host: str, port: int) -> socket.socket:
     raise ConnectionRefusedError("No address of the partner accepts a connection.")
 
 
+def _encrypted(host: str, port: int, tls: TlsSource) -> ssl.SSLSocket:
+    context = tls()
+    context.sslsocket_class = _TlsSocket
+    opened = _open(host, port)
+    _exchange.get().stage = "TLS"
+    try:
+        return context.wrap_socket(opened, server_hostname=host)
+    except BaseException:
+        opened.close()
+        raise
+
+
 class _Connection(HTTPConnection):
     def connect(self) -> None:
         self.sock = _open(self.host, self.port)
@@ -173,15 +185,7 @@ class _TlsConnection(HTTPConnection):
         self._tls = tls
 
     def connect(self) -> None:
-        context = self._tls()
-        context.sslsocket_class = _TlsSocket
-        opened = _open(self.host, self.port)
-        _exchange.get().stage = "TLS"
-        try:
-            self.sock = context.wrap_socket(opened, server_hostname=self.host)
-        except BaseException:
-            opened.close()
-            raise
+        self.sock = _encrypted(self.host, self.port, self._tls)
 
 
 @cache
@@ -197,3 +201,9 @@ def connection_to(url: SplitResult, tls: TlsSource | None = None) -> HTTPConnect
     if url.scheme == "https":
         return _TlsConnection(url.hostname or "", url.port or HTTPS_PORT, tls or _tls_context)
     return _Connection(url.hostname or "", url.port or HTTP_PORT)
+
+
+def socket_to(host: str, port: int, tls: TlsSource | None = None, *, encrypted: bool = False) -> socket.socket:
+    """A connected socket, within the current exchange, for partners that speak no HTTP: to be used by `sendall` and
+    `recv_into`, which know the deadline."""
+    return _encrypted(host, port, tls or _tls_context) if encrypted else _open(host, port)

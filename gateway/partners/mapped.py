@@ -20,7 +20,7 @@ from gateway.mapping.codes import CodeTables
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
 from gateway.mapping.functions import Circumstances, under
 from gateway.mapping.ours import as_source, from_result
-from gateway.mapping.stylesheet import Stylesheet
+from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.mapping.success import Answered, Meaning, SuccessRule, Verdict
 from gateway.messages.common import Result
 from gateway.messages.wire import Wire
@@ -81,11 +81,11 @@ class Mapped:
                 known = self._circumstances(mapping, stamp, source)
                 with under(known):
                     made = mapping.request.apply(source)
-                child = answer_or_fault(self._sent(mapping, made, stamp))
-                if isinstance(child, PartnerAnswer):
-                    return child
+                answered = self._exchanged(mapping, made, stamp)
+                if isinstance(answered, PartnerAnswer):
+                    return answered
                 with under(replace(known, outbound=False)):  # the answer holds codes of theirs
-                    return self._answer(operation, mapping, stamp, child)
+                    return self._answer(operation, mapping, stamp, answered)
             except Exception as problem:
                 return told_as_answer(problem, way)
 
@@ -108,11 +108,11 @@ class Mapped:
             settings = operations.get(key)
             if settings is None:
                 raise StylesheetBroken(f"partner.toml of {self._partner.name} has no [operations.{operation}].")
-            path, rule = self._partner.path, settings.success or self._partner.success
+            rule = settings.success or self._partner.success
             found = self._mappings[key] = CompiledMapping(
                 settings,
-                Stylesheet(path(settings.request)),
-                None if settings.response is None else Stylesheet(path(settings.response)),
+                Stylesheet(located(settings.request, self._partner.folder)),
+                None if settings.response is None else Stylesheet(located(settings.response, self._partner.folder)),
                 SuccessRule(
                     at=rule.at,
                     xpath=rule.xpath,
@@ -185,6 +185,13 @@ class Mapped:
             f"partner.toml of {self._partner.name} does not say which operation is meant: {', '.join(known)}."
         )
 
+    def _exchanged(
+        self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp
+    ) -> Answered | PartnerAnswer:
+        """Send what the stylesheet has made, and take the reply apart."""
+        child = answer_or_fault(self._sent(mapping, made, stamp))
+        return child if isinstance(child, PartnerAnswer) else self._disclosed(child)
+
     def _sent(self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp) -> Reply:
         operation, content = self.operation_of(mapping), self.content(mapping, made, stamp)
         if isinstance(content, etree._Element):
@@ -209,8 +216,7 @@ class Mapped:
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 
-    def _answer(self, operation: str, mapping: CompiledMapping, stamp: Stamp, child: etree._Element) -> PartnerAnswer:
-        answered = self._disclosed(child)
+    def _answer(self, operation: str, mapping: CompiledMapping, stamp: Stamp, answered: Answered) -> PartnerAnswer:
         verdict = mapping.success.judge(answered)
         if verdict.meaning is Meaning.UNCLEAR:
             raise UnusableReply("UNCLEAR", detail="The answer holds none of the values that mean yes, no or not now.")

@@ -12,10 +12,11 @@ from gateway.messages.wire import Wire
 from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.operations.insurance_books import InsuranceBooks, InsuranceDetail, InsuranceTotals, InsuranceUnavailable
-from gateway.partner_config import INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
+from gateway.partner_config import HL7_MLLP, INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.canonical import Canonical
 from gateway.partners.field_limits import FieldLimits, FieldTooLong
+from gateway.partners.hl7_mllp import Hl7Mllp
 from gateway.partners.insurance.dialect import Insurance
 from gateway.partners.mapped import Mapped, Surroundings
 
@@ -43,6 +44,7 @@ DIALECTS: dict[str, Callable[[Partner, Surroundings], Dialect]] = {
     OUR_CONTRACT: _own(Canonical),
     INSURANCE_INTERFACE: _own(Insurance),
     **dict.fromkeys(MAPPED, Mapped),
+    HL7_MLLP: Hl7Mllp,
 }
 """A new habit of partners is one class and one line here; partner.toml chooses it by this word."""
 

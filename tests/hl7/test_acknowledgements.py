@@ -39,7 +39,7 @@ def test_the_answer_keeps_the_separators_of_the_message():
     ("answer", "code", "text", "error"),
     [
         ("MSA|AA|M1", "AA", "", ""),
-        ("MSA|CA|M1", "AA", "", ""),
+        ("MSA|CA|M1", "CA", "", ""),
         ("MSA|ae|M1|no such patient", "AE", "no such patient", ""),
         ("MSA|AR|M1\rERR|||101^Required field missing^HL70357|E|X9|||PID-3", "AR", "PID-3", "X9"),
         ("MSA|AE|M1|||E7", "AE", "", ""),
