@@ -23,6 +23,7 @@ from gateway.partners.addressing import Stamp
 from gateway.partners.connection import socket_to
 from gateway.partners.failures import UnusableReply
 from gateway.partners.mapped import CompiledMapping, Mapped, Surroundings
+from gateway.partners.tls import tls_of
 
 MONEY = frozenset({"ChargeItem", "RefundItem"})
 YES, YES_TO_MONEY = ("AA", "CA"), ("AA",)
@@ -40,6 +41,7 @@ class Hl7Mllp(Mapped):
     def __init__(self, partner: Partner, surroundings: Surroundings) -> None:
         super().__init__(partner, surroundings)
         self._codec = codec_of(partner.charset)
+        self._tls = tls_of(partner)
 
     def mapping(self, operation: str) -> CompiledMapping:
         """The compiled files of an operation; unless its settings say otherwise, MSA-1 is what tells yes from no."""
@@ -67,7 +69,7 @@ class Hl7Mllp(Mapped):
     def _asked(self, message: bytes) -> bytes:
         """The one message that comes back."""
         url, frames, piece = self._partner.url, Frames(), bytearray(_PIECE)
-        connection = socket_to(str(url.host), url.port or 0, encrypted=url.scheme == "mllps")
+        connection = socket_to(str(url.host), url.port or 0, self._tls, encrypted=url.scheme == "mllps")
         try:
             connection.sendall(framed(message))
             while (answer := frames.take()) is None:
