@@ -43,10 +43,10 @@ class Hl7Mllp(Mapped):
         self._codec = codec_of(partner.charset)
         self._tls = tls_of(partner)
 
-    def mapping(self, operation: str) -> CompiledMapping:
-        """The compiled files of an operation; unless its settings say otherwise, MSA-1 is what tells yes from no."""
-        found = super().mapping(operation)
-        if "success" in found.settings.model_fields_set:
+    def mapping(self, operation: str, action: str = "") -> CompiledMapping:
+        """The compiled files of an operation; unless the settings say otherwise, MSA-1 is what tells yes from no."""
+        found = super().mapping(operation, action)
+        if found.settings.success is not None or "success" in self._partner.model_fields_set:
             return found
         accepted = YES_TO_MONEY if operation in MONEY else YES
         return replace(found, success=SuccessRule(at="code", accepted=accepted, refused=NO))
