@@ -17,19 +17,43 @@ from gateway.mapping.errors import MappingFailed, PayloadUnreadable
 
 ROOT = "Json"
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 DEEPEST = 64
+MOST_VALUES = 200_000
 
 
 def read(text: str) -> etree._Element:
     """The element of a JSON text. Raises PayloadUnreadable."""
-    try:
-        content = json.loads(text.strip("\ufeff \t\r\n\0"), parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise PayloadUnreadable("The string holds no JSON.") from None
+    plain = text.strip("\ufeff \t\r\n\0")
+    if not plain:
+        raise PayloadUnreadable("There is nothing where the message should be.")
+    if plain.startswith("<"):
+        raise PayloadUnreadable("XML or a web page came where JSON was expected.")
+    if plain.count(",") > MOST_VALUES:
+        raise PayloadUnreadable(f"The JSON has more than {MOST_VALUES:,} values.")
+    content = _loaded(plain)
+    if isinstance(content, str):  # JSON that was written as a text of JSON once more
+        content = _loaded(content)
+    if content is None:
+        raise PayloadUnreadable("The word null stands where the message should be.")
     root = etree.Element(ROOT)
     _fill(root, content, 0)
     return root
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=Decimal, strict=False, object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        raise PayloadUnreadable("The text holds no JSON, or only a part of it.") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. One that says a thing twice is refused: nobody knows which counts."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise PayloadUnreadable("A name stands twice in an object of the JSON, and nobody knows which counts.")
+    return members
 
 
 def _fill(element: etree._Element, content: Any, depth: int) -> None:
@@ -40,7 +64,7 @@ def _fill(element: etree._Element, content: Any, depth: int) -> None:
             for one in value if isinstance(value, list) else [value]:
                 child = etree.SubElement(element, name if _NAME.fullmatch(name) else "member")
                 if child.tag == "member":
-                    child.set("name", _CONTROL.sub("", name))
+                    child.set("name", _CONTROL.sub(" ", name))
                 if isinstance(value, list):
                     child.set("type", "array")
                 _fill(child, one, depth + 1)
@@ -50,7 +74,7 @@ def _fill(element: etree._Element, content: Any, depth: int) -> None:
     elif isinstance(content, bool):
         element.text = "true" if content else "false"
     elif content is not None:
-        element.text = _CONTROL.sub("", str(content))
+        element.text = _CONTROL.sub(" ", str(content))
 
 
 def write(element: etree._Element) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
 
 from lxml import etree
@@ -13,13 +11,10 @@ from gateway.hl7 import er7
 from gateway.hl7.charsets import codec_of
 from gateway.mapping import json_form
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable
+from gateway.mapping.xml_text import blanked
+from gateway.mapping.xml_text import read_xml as read_xml
 
 LARGEST = 20 * 1024 * 1024
-_BEFORE = re.compile(r"\A[\s\ufeff]*(?:<\?xml\b[^>]*>)?[\s\ufeff]*", re.IGNORECASE)
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:0*(?:[0-8]|1[124-9]|2\\d|3[01])|x0*(?:[0-8bcef]|1[0-9a-f]));", re.I
-)
-_PAGE = re.compile(r"\A\s*(?:<!doctype\s+html|<html\b)", re.IGNORECASE)
 
 
 def read(text: str, form: str) -> etree._Element:
@@ -29,41 +24,9 @@ def read(text: str, form: str) -> etree._Element:
     return FORMS[form](text)
 
 
-def read_xml(text: str) -> etree._Element:
-    """An element from XML as systems really write it inside strings.
-
-    The declaration is dropped whatever it says, for the text has been decoded already; control characters are dropped;
-    a text that was escaped once more is unescaped.
-    """
-    plain = _BEFORE.sub("", text, count=1).strip("\ufeff \t\r\n\0")
-    if not plain:
-        raise PayloadUnreadable("The string is empty.")
-    if _PAGE.match(plain):
-        raise PayloadUnreadable("The string holds a web page instead of a message.")
-    if plain.startswith("&lt;"):
-        return read_xml(html.unescape(plain))
-    if not plain.startswith("<"):
-        raise PayloadUnreadable("The string holds no XML.")
-    plain = _CONTROL.sub("", plain)
-    try:
-        return etree.fromstring(plain, _parser())
-    except etree.XMLSyntaxError as problem:
-        raise PayloadUnreadable(
-            f"The XML in the string breaks off or is not well formed, line {problem.lineno}."
-        ) from None
-    except ValueError:
-        raise PayloadUnreadable("The XML in the string cannot be read.") from None
-
-
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, huge_tree=False
-    )
-
-
 def _read_text(text: str) -> etree._Element:
     element = etree.Element("Text")
-    element.text = _CONTROL.sub("", text)
+    element.text = blanked(text)
     return element
 
 

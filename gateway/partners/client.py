@@ -30,6 +30,7 @@ from gateway.partners.connection import TlsSource, connection_to
 from gateway.partners.credentials import Credentials
 from gateway.partners.failures import UnusableReply
 from gateway.partners.tls import tls_of
+from gateway.partners.unwrapping import inflated
 
 LARGEST_REPLY = 20 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -57,7 +58,7 @@ def post(address: str, body: bytes, headers: dict[str, str], tls: TlsSource | No
     try:
         connection.request("POST", urlunsplit(("", "", url.path or "/", url.query, "")), body, _ALWAYS | headers)
         with connection.getresponse() as response:
-            content = _read(response)
+            content = inflated(_read(response), response.getheader("Content-Encoding", ""))
             return Reply(response.status, response.getheader("Content-Type", ""), content)
     finally:
         connection.close()
@@ -69,7 +70,7 @@ def _read(response: HTTPResponse) -> bytes:
     while piece := response.read(_PIECE):
         size += len(piece)
         if size > LARGEST_REPLY:
-            raise UnusableReply("TOO-LARGE", Outcome.UNKNOWN)
+            raise UnusableReply("TOO-LARGE", Outcome.UNKNOWN, "The reply is larger than 20 MB.")
         pieces.append(piece)
     if response.length:
         raise IncompleteRead(b"", response.length)

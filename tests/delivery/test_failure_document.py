@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WRITE = "write it again: python -m gateway.delivery.failure_document"
 PRODUCED = re.compile(
     r"(?:Failure\(Outcome\.\w+, |PartnerAnswer\(Outcome\.\w+, (?:code or |refusal or )?|UnusableReply\("
-    r"|PlatformRefused\(|last_code, row\.finished_at = DeliveryState\.\w+, |code = |stage(?:: str)? = |return )"
+    r"|_nothing_useful\(reply, |PlatformRefused\("
+    r"|last_code, row\.finished_at = DeliveryState\.\w+, |code = |stage(?:: str)? = |return )"
     r'f?"([A-Z][A-Z-]+)["{]'
 )
 REFUSALS = list(RequestRefused.catalogue())
@@ -85,7 +86,7 @@ def test_every_http_status_without_a_soap_message_is_decided(status):
     certainly_nothing = (401, 404, 405, 429, 503)
     expected = Outcome.NOT_SENT if status in certainly_nothing else Outcome.FAULT if status == 413 else Outcome.UNKNOWN
     assert answer.outcome is expected
-    assert answer.code == ("NOT-XML" if status == 200 else f"HTTP-{status}")
+    assert answer.code == ("NOT-SOAP" if status == 200 else f"HTTP-{status}")
 
 
 @pytest.mark.parametrize("kind", document.KINDS)
