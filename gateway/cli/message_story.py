@@ -52,6 +52,14 @@ def deliveries(session: Session, txn_nos: Sequence[str]) -> Sequence[Delivery]:
     return session.scalars(query.where(Delivery.txn_no.in_(txn_nos)).order_by(Delivery.id)).all()
 
 
+def what_was_wrong(session: Session, rows: Sequence[Delivery]) -> dict[int, str]:
+    """By delivery, what was wrong with the answer to its last attempt, where that is what its last code is about."""
+    query = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_([row.id for row in rows]))
+    last = {one.delivery_id: one for one in session.scalars(query.order_by(DeliveryAttempt.id))}
+    codes = {row.id: row.last_code for row in rows}
+    return {number: one.detail for number, one in last.items() if one.detail and one.code == codes[number]}
+
+
 def consequences(session: Session, entry: JournalEntry, zone: tzinfo) -> Table:
     """What else a message caused: parking, money, what the audit says, alerts."""
     table = plain_table("AT", "WHAT", "", "")

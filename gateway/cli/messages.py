@@ -92,10 +92,12 @@ def show_message(number: Number, folder: Folder = HERE) -> None:
         _note_look(session, "MESSAGE_SHOW", Wanted(txn_no=entry.txn_no, patient=entry.patient_id))
         for line in message_story.head(entry, settings.zone):
             say(line)
-        table = plain_table("ID", "STATE", "PARTNER", "OPERATION", "ATTEMPTS", "LAST ANSWER")
-        for row in message_story.deliveries(session, [entry.txn_no]):
+        table = plain_table("ID", "STATE", "PARTNER", "OPERATION", "ATTEMPTS", "LAST ANSWER", "")
+        rows = message_story.deliveries(session, [entry.txn_no])
+        wrong = message_story.what_was_wrong(session, rows)
+        for row in rows:
             words = (row.message_id, standing(row), row.partner, row.operation, str(row.attempts))
-            table.add_row(*words, row.last_code or "")
+            table.add_row(*words, row.last_code or "", wrong.get(row.id, ""))
         more = message_story.consequences(session, entry, settings.zone)
     for one in (table, more):
         if one.row_count:

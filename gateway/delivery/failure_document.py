@@ -66,10 +66,16 @@ CODES = {
     "CUT-OFF": ("The connection ended before the answer was complete, or what came was not HTTP.", "the partner's log"),
     "HTTP-nnn": ("An HTTP status without a SOAP message.", "the partner's web server or a proxy before it"),
     "EMPTY": ("HTTP 200 without content.", "the partner's log"),
-    "NOT-XML": ("HTTP 200 with something else, such as a login page.", "`url`; does a proxy want a login?"),
+    "NOT-XML": (
+        "HTTP 200 with something else, such as a login page, or XML that cannot be read.",
+        "the detail with the attempt; `url`; does a proxy want a login?",
+    ),
     "NOT-JSON": ("The same, at an insurance platform.", "`url`; does a proxy want a login?"),
     "NOT-SOAP": ("XML, but no SOAP message.", "`url`, `soap_version`"),
-    "OFF-CONTRACT": ("A SOAP message that breaks the contract.", "the partner's program: `gateway explain` says where"),
+    "OFF-CONTRACT": (
+        "A SOAP message that breaks the contract, or whose mapping would.",
+        "the detail with the attempt says where; the partner's program",
+    ),
     "WRONG-REPLY": ("The answer to another message.", "the partner's program: it must repeat the MessageId"),
     "TOO-LARGE": ("An answer of more than 20 MB.", "the partner's program"),
     "FAULT": ("A SOAP fault without a code of the contract.", "the partner's log"),

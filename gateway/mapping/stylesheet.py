@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 from lxml import etree
@@ -41,6 +42,7 @@ class Stylesheet:
             raise StylesheetBroken(f"{path}, line {problem.lineno}: no well-formed XML: {problem.msg}.") from None
         except etree.XSLTParseError as problem:
             raise StylesheetBroken(_first_of(path, problem)) from None
+        self._declared = {_folded(space): space for space in document.getroot().nsmap.values()}
         output = document.getroot().find(f"{_XSL}output")
         self._is_text = output is not None and output.get("method") == "text"
 
@@ -50,6 +52,7 @@ class Stylesheet:
         To be called within functions.under. Raises MappingFailed, or Unmapped.
         """
         try:
+            source = self._in_declared_namespaces(source)
             result = self._xslt(etree.ElementTree(source) if source.getparent() is None else source)
         except (MappingFailed, Unmapped) as problem:
             raise problem if isinstance(problem, Unmapped) else MappingFailed(f"{self.path.name}: {problem}") from None
@@ -61,6 +64,27 @@ class Stylesheet:
         if root is None:
             raise MappingFailed(f"{self.path.name} makes nothing of this message.")
         return root
+
+    def _in_declared_namespaces(self, source: etree._Element) -> etree._Element:
+        """The message in the namespaces the stylesheet declares, where it writes them with another slash or case."""
+        found = {etree.QName(element).namespace for element in source.iter(etree.Element)}
+        wrong = {
+            space: self._declared[_folded(space)]
+            for space in found
+            if space and self._declared.get(_folded(space), space) != space
+        }
+        if not wrong:
+            return source
+        copy = deepcopy(source)
+        for element in copy.iter(etree.Element):
+            name = etree.QName(element)
+            if name.namespace in wrong:
+                element.tag = f"{{{wrong[name.namespace]}}}{name.localname}"
+        return copy
+
+
+def _folded(namespace: str) -> str:
+    return namespace.strip().rstrip("/#").casefold()
 
 
 class _Beside(etree.Resolver):  # type: ignore[misc]

@@ -190,7 +190,7 @@ class Mapped:
     ) -> Answered | PartnerAnswer:
         """Send what the stylesheet has made, and take the reply apart."""
         child = answer_or_fault(self._sent(mapping, made, stamp))
-        return child if isinstance(child, PartnerAnswer) else self._disclosed(child)
+        return child if isinstance(child, PartnerAnswer) else self._disclosed(mapping, child)
 
     def _sent(self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp) -> Reply:
         operation, content = self.operation_of(mapping), self.content(mapping, made, stamp)
@@ -229,12 +229,14 @@ class Mapped:
         except (MappingFailed, PayloadUnreadable) as problem:
             raise UnusableReply("OFF-CONTRACT", detail=str(problem)) from None
 
-    def _disclosed(self, child: etree._Element) -> Answered:
+    def _disclosed(self, mapping: CompiledMapping, child: etree._Element) -> Answered:
+        """The answer taken apart. A string that nobody looks into may hold anything, such as the word OK."""
         if self._style is None:
             return Answered(child, payload=child)
+        is_needed = mapping.settings.success.at == "payload" or mapping.response is not None
         try:
             said = self._style.disclose(self._results(self._style, child))
-            content = payload.read(said.payload, self._partner.payload) if said.payload.strip() else None
+            content = payload.read(said.payload, self._partner.payload) if is_needed and said.payload.strip() else None
         except PayloadUnreadable as problem:
             raise UnusableReply("UNREADABLE", detail=str(problem)) from None
         return Answered(child, said.code, said.text, content)

@@ -1,0 +1,128 @@
+"""45, 29 to 32: what the string styles of vendors answer, by real HTTP, and that nobody guesses about money."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.operations.dispatch import Outcome
+from gateway.styles.served import Served
+from gateway.styles.style import Said
+from gateway.styles.table import STYLES
+from tests.partners.test_mapped import send
+from tests.partners.vendor import Vendor
+
+YES = "<Response><Code>0</Code><BillNo>B17</BillNo></Response>"
+SECRET = "王机密"
+
+
+@pytest.fixture
+def vendor():
+    made = Vendor(Served(STYLES["call-interface"]))
+    yield made
+    made.close()
+
+
+def escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def charge(vendor: Vendor, folder: Path, **settings: Any):
+    return send(vendor, folder, "ChargeItem", **settings)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'<?xml version="1.0" encoding="GB2312"?>{YES}',
+        f'\r\n<?xml version="1.0" standalong="yes"?>{YES}\0',
+        escaped(YES),
+        escaped(escaped(YES)),
+        f"<![CDATA[{YES}]]>",
+        YES.replace("<BillNo>", "<Text>R & D, 血糖<3.9</Text><BillNo>"),
+        YES.replace("<Response>", '<Response xmlns="http://tempuri.org/">'),
+        "<Response><Code> 0\r\n</Code><BillNo>B17</BillNo></Response>",
+    ],
+)
+def test_a_yes_is_understood_however_it_is_wrapped(vendor, tmp_path, said):
+    vendor.answer = lambda asked: Said(said)
+    answer = charge(vendor, tmp_path)
+    assert answer.is_yes
+    if "tempuri" not in said:
+        assert answer.response.his_charge_no == "B17"
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "detail"),
+    [
+        ("null", "UNREADABLE", "null"),
+        (f"<html><form>{SECRET}</form></html>", "UNREADABLE", "web page"),
+        (f'{{"Code": "0", "Name": "{SECRET}"}}', "UNREADABLE", "JSON"),
+        (f"成功 {SECRET}", "UNREADABLE", "no XML"),
+        (f"-1{YES}", "UNREADABLE", "stands before"),
+        (YES + YES.replace(">0<", ">-1<"), "UNREADABLE", "Several messages"),
+        (YES[:-9] + SECRET, "UNREADABLE", "not well formed"),
+        (YES.replace("<Code>0", "<Code>\x0b0\x0b1").replace("\x0b", "&#11;"), "UNCLEAR", "none of the values"),
+        (f'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>{YES}', "UNREADABLE", "DTD"),
+        ("<!DOCTYPE a [<!ENTITY b 'x'><!ENTITY c '&b;&b;'>]><a>&c;</a>", "UNREADABLE", "DTD"),
+        ("<a>" * 300 + "</a>" * 300, "UNREADABLE", "deeper"),
+    ],
+)
+def test_what_is_unclear_is_unknown_and_the_reason_holds_nothing_of_it(vendor, tmp_path, said, code, detail):
+    """34 too: a DTD and depth inside the string."""
+    vendor.answer = lambda asked: Said(said)
+    answer = charge(vendor, tmp_path)
+    assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, code)
+    assert detail in answer.detail
+    assert SECRET not in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("AA", "0"), ("aa", "0"), (" Aa ", "0"), ("AE", "AE"), ("OK", "UNCLEAR"), ("", "UNCLEAR")],
+)
+def test_a_bare_word_is_enough_where_the_rule_looks_for_one(vendor, tmp_path, said, code):
+    """45: success in wrong case."""
+    vendor.answer = lambda asked: Said(said)
+    rule = {"at": "reply", "xpath": "string(/*)", "accepted": ["AA"], "refused": ["AE"]}
+    assert send(vendor, tmp_path, mapped={"success": rule}).code == code
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "detail"),
+    [
+        (lambda body: b"", "EMPTY", "no content"),
+        (lambda body: b"<!DOCTYPE html><html><body>login</body></html>", "NOT-XML", "web page"),
+        (lambda body: body[:-20], "NOT-XML", "breaks off"),
+        (lambda body: body.replace(b"Envelope", b"Envelop"), "NOT-SOAP", "Envelop"),
+        (lambda body: b'{"Code": 0}', "NOT-XML", "JSON"),
+    ],
+    ids=["nothing", "a login page", "half", "no envelope", "JSON"],
+)
+def test_what_comes_instead_of_a_reply_is_told(vendor, tmp_path, written, code, detail):
+    vendor.reply = written
+    answer = charge(vendor, tmp_path)
+    assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, code)
+    assert detail in answer.detail
+
+
+def test_a_reply_in_gbk_that_says_utf_8_is_understood(vendor, tmp_path):
+    """29."""
+    vendor.answer = lambda asked: Said("<Response><Code>2</Code><Text>患者不存在，请核对</Text></Response>")
+    vendor.reply = lambda body: body.decode().encode("gbk")
+    assert charge(vendor, tmp_path).text == "患者不存在，请核对"
+
+
+def test_a_namespace_with_another_slash_than_the_stylesheets_is_taken_for_it(vendor, tmp_path):
+    vendor.answer = lambda asked: Said(YES.replace("<Response>", '<Response xmlns="http://HIS.example.org/">'))
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "by-namespace.xsl").write_text(
+        '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" '
+        'xmlns:v="http://his.example.org" exclude-result-prefixes="v"><xsl:template match="/v:Response"><Response>'
+        '<ChargeNo>C1</ChargeNo><HisChargeNo><xsl:value-of select="v:BillNo"/></HisChargeNo>'
+        "<TransactionState>CONFIRMED</TransactionState></Response></xsl:template></xsl:stylesheet>"
+    )
+    answer = charge(vendor, tmp_path, mapped={"response": "by-namespace.xsl"})
+    assert answer.response.his_charge_no == "B17"
