@@ -70,6 +70,11 @@ class SuccessRule:
         self._message = None if message is None else _compiled(message)
         self._accepted, self._refused, self._retry = _words(accepted), _words(refused), _words(retry)
 
+    @property
+    def reads_payload(self) -> bool:
+        """Whether it looks into the message in the answer."""
+        return self._at == "payload"
+
     def judge(self, answered: Answered) -> Verdict:
         """What the answer says."""
         value, message = self._found(self._value, answered), ""

@@ -233,7 +233,7 @@ class Mapped:
         """The answer taken apart. A string that nobody looks into may hold anything, such as the word OK."""
         if self._style is None:
             return Answered(child, payload=child)
-        is_needed = mapping.settings.success.at == "payload" or mapping.response is not None
+        is_needed = mapping.success.reads_payload or mapping.response is not None
         try:
             said = self._style.disclose(self._results(self._style, child))
             content = payload.read(said.payload, self._partner.payload) if is_needed and said.payload.strip() else None
