@@ -20,7 +20,7 @@ from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import Alert
 from gateway.monitoring import Figure
 
-KINDS = ("critical", "money", "other", "dead", "behind")
+KINDS = ("critical", "money", "other", "code", "dead", "behind")
 _PARTNER = ("partner",)
 
 
@@ -46,8 +46,8 @@ class DatabaseFigures:
         waiting, now = backlogs(session, self._partners), self._now()
         yield Figure(
             "gateway_delivery_backlog",
-            "Deliveries that have not come to an end: critical, money and other leave by themselves; the dead wait for "
-            "an operator, and those behind with them",
+            "Deliveries that have not come to an end: critical, money and other leave by themselves; those "
+            "of code wait for a row of a code table, the dead for an operator, and those behind with them",
             ("partner", "kind"),
             {(name, kind): one.count(kind) for name, one in waiting.items() for kind in KINDS},
         )

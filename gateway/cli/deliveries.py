@@ -28,6 +28,7 @@ from gateway.config import load_settings
 from gateway.delivery.locks import earlier
 from gateway.delivery.redrive import waiting_behind
 from gateway.delivery.selection import Selection, find
+from gateway.delivery.waiting import awaited
 from gateway.model.delivery import Delivery, DeliveryAttempt, DeliveryState
 from gateway.model.journal import Alert, AuditEntry
 from gateway.model.replay import ReplayMember
@@ -120,6 +121,8 @@ def show_delivery(number: Id, folder: Folder = HERE) -> None:
         before, behind = (earlier(session, row), waiting_behind(session, row)) if waits else ((), 0)
         if before:
             say(f"Waits for {', '.join(one.message_id for one in before[:FEW])}" + (" ..." if before[FEW:] else ""))
+        if (code := awaited(session, row)) is not None:
+            say(f"Waits for a row of {code.code_table} for {code.value}: `gateway codes unmapped`")
         if behind:
             say(f"{behind:,} wait behind it")
         attempts = plain_table("ATTEMPT", "MILLISECONDS", "OUTCOME", "ANSWER", "WHAT IS WRONG WITH IT")

@@ -199,6 +199,8 @@ def _show_one(
         ),
         ("Time left", _time_left(found.left, rate)),
     ]
+    if for_codes := found.count("code"):
+        lines.append(("Without a code", f"{for_codes} wait for a row of a code table: `gateway codes unmapped`"))
     for word, value in lines:
         say(f"{word}: {value}")
 
@@ -276,6 +278,8 @@ def drain(
     if dead:
         where = f"`gateway delivery list --state dead --partner {partner}`"
         raise Failure(f"Dead letters of {partner}: {dead}, and {behind} wait behind them: {where}.")
+    if for_codes := look.found.count("code"):
+        raise Failure(f"{for_codes} wait for a row of a code table: `gateway codes unmapped --partner {partner}`.")
     say(f"Nothing waits for {partner} any more; {look.done} have left.")
 
 

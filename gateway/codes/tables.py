@@ -21,6 +21,7 @@ from gateway.model.code_table import CodeRevision, CodeRow, CodeTable, CodeVersi
 REVISION = 1
 """The one row of code_revision."""
 AT_ONCE = 1000
+LONGEST_IMPORT = "30min"
 _COLUMNS = "version_id, ours, ours_name, theirs, theirs_name, direction, preferred, valid_from, valid_to, note"
 
 Told = Callable[[int], None]
@@ -146,6 +147,7 @@ def add_draft(
     )
     session.add(version)
     session.flush()
+    session.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_IMPORT}'"))
     driver: Any = session.connection().connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY code_row ({_COLUMNS}) FROM STDIN") as copy:
         for done, line in enumerate(lines, 1):

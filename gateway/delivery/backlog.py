@@ -18,7 +18,11 @@ _WAITING = text(
             WHEN lock IN (
                 SELECT lock FROM delivery WHERE partner = ANY(:partners) AND state = 'DEAD' AND released_at IS NULL)
                 AND right(lock, 1) <> '|' AND lock NOT LIKE 'money|%' THEN 'behind'
-            WHEN lane = 'critical' THEN 'critical' WHEN lock LIKE 'money|%' THEN 'money' ELSE 'other' END AS kind,
+            WHEN lane = 'critical' THEN 'critical'
+            WHEN state = 'QUEUED' AND last_code = 'UNMAPPED' OR right(lock, 1) <> '|' AND lock IN (
+                SELECT lock FROM delivery
+                WHERE partner = ANY(:partners) AND state = 'QUEUED' AND last_code = 'UNMAPPED') THEN 'code'
+            WHEN lock LIKE 'money|%' THEN 'money' ELSE 'other' END AS kind,
         count(*), min(created_at)
     FROM delivery WHERE partner = ANY(:partners) AND state IN ('QUEUED', 'SENDING', 'UNKNOWN', 'DEAD')
     GROUP BY 1, 2
@@ -35,9 +39,17 @@ _SERVED = text(
 )
 
 
+LEAVING = ("money", "critical", "other")
+"""The kinds that leave by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for one partner, by kind: money, critical, other; dead letters, and what they hold back, apart."""
+    """What waits for one partner, by kind.
+
+    Apart from those that leave by themselves: dead letters and what they hold back; what waits for a row of a code
+    table, with what it holds back.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     oldest: datetime | None = None
@@ -49,7 +61,7 @@ class Backlog:
     @property
     def left(self) -> int:
         """How many are to leave by themselves."""
-        return self.count("money") + self.count("critical") + self.count("other")
+        return sum(self.count(kind) for kind in LEAVING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ def backlogs(session: Session, partners: Iterable[str]) -> dict[str, Backlog]:
     oldest: dict[str, datetime] = {}
     for partner, kind, count, since in session.execute(_WAITING, {"partners": names}):
         counts[partner][kind] = count
-        if kind not in ("dead", "behind"):
+        if kind in LEAVING:
             oldest[partner] = min(since, oldest.get(partner, since))
     return {name: Backlog(counts[name], oldest.get(name)) for name in names}
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,9 +17,9 @@ from gateway.codes.picture import Asked
 from gateway.codes.unmapped import open_number
 from gateway.delivery.policy import Verdict
 from gateway.mapping.codes import UnmappedPolicy
-from gateway.model.code_table import WaitingForCode
-from gateway.model.delivery import Delivery
-from gateway.operations.dispatch import PartnerAnswer
+from gateway.model.code_table import UnmappedCode, WaitingForCode
+from gateway.model.delivery import Delivery, DeliveryState
+from gateway.operations.dispatch import UNMAPPED, PartnerAnswer
 
 AGAIN_AT_ONCE = 1.0
 """Seconds until a message is tried again whose code may have got its row while it was looked up."""
@@ -116,6 +116,14 @@ def hasten(session: Session, partner: str) -> int:
 def tidy(session: Session, partner: str) -> int:
     """Forget what does not wait any more; how many there were."""
     return len(session.scalars(_TIDY, {"partner": partner}).all())
+
+
+def awaited(session: Session, row: Delivery) -> UnmappedCode | None:
+    """The value for whose row a delivery waits, if it does."""
+    if (row.state, row.last_code) != (DeliveryState.QUEUED, UNMAPPED):
+        return None
+    query = select(UnmappedCode).join(WaitingForCode, WaitingForCode.unmapped_id == UnmappedCode.id)
+    return session.scalars(query.where(WaitingForCode.delivery_id == row.id)).one_or_none()
 
 
 def waiting(session: Session) -> Mapping[int, Waiting]:

@@ -190,6 +190,12 @@ def test_what_has_no_row_is_listed_with_what_waits_for_it(gateway: Command, sess
     assert lines(gateway("codes", "unmapped", "--partner", "LIS"))[1:] == []
 
 
+def test_what_a_message_waits_for_is_said(gateway: Command, session: Session):
+    delivery = waiting(session, "0103")
+    said = gateway("delivery", "show", f"GW-{delivery}")
+    assert "Waits for a row of department for 0103: `gateway codes unmapped`" in said.out
+
+
 def test_messages_go_on_when_the_version_with_their_row_is_activated(gateway: Command, session: Session, file):
     waiting(session, "0103")
     other = waiting(session, "0888")

@@ -18,6 +18,7 @@ from gateway.codes import tables, unmapped
 from gateway.codes.lines import Line
 from gateway.codes.tables import Name, Unmapped
 from gateway.delivery import redrive, waiting
+from gateway.delivery.backlog import backlogs
 from gateway.delivery.policy import UNMAPPED_WAIT, Step
 from gateway.mapping.codes import UnmappedPolicy
 from gateway.model.code_table import UnmappedCode, WaitingForCode
@@ -232,6 +233,16 @@ def test_a_critical_value_is_looked_at_again_within_half_a_minute(ward: Ward):
     report = ward.site.sender.attempt(delivery)
     assert (report.verdict.step, report.verdict.wait <= 30) == (Step.AGAIN, True)
     assert ward.waits(delivery)
+
+
+def test_what_waits_for_a_code_is_counted_apart_with_what_it_holds_back(ward: Ward):
+    first = ward.send("0577", "R1", 1)
+    ward.send("0103", "R1", 2)
+    ward.send("0103", "R2")
+    ward.site.sender.attempt(first)
+    with ward.site.sessions() as session:
+        found = backlogs(session, ["PACS"])["PACS"]
+    assert (found.counts, found.left) == ({"code": 2, "other": 1}, 1)
 
 
 # --- Operators --------------------------------------------------------------------------------------------------------
