@@ -53,6 +53,7 @@ from gateway.operations.reception import Reception
 from gateway.operations.record_quota import forget_old_looks
 from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Site
+from gateway.partners.expiry import CertificateWatch
 from gateway.partners.registry import Partners
 from gateway.reconciliation.asking import Books, asked_books
 from gateway.reconciliation.booking import Counterpart
@@ -365,9 +366,10 @@ def run_delivery_worker(settings: Settings, log_file: Path | None = None, *, alo
 
 def _keep_up(core: Core, ended: threading.Event) -> None:
     """What is due by the clock, safe on several processes at once."""
+    steps: Iterable[Callable[[Session, datetime], object]] = (*UPKEEP, CertificateWatch(core.settings.partners))
     while not ended.wait(UPKEEP_SECONDS):
         try:
-            for step in UPKEEP:
+            for step in steps:
                 with core.sessions.begin() as session:
                     step(session, core.clock())
         except SQLAlchemyError as problem:

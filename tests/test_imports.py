@@ -74,8 +74,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "acceptance", "bootstrap", "codes", "config", "contract", "database", "delivery", "demo", "logs", "mapping",
-        "messages", "migrate", "model", "nodes", "operations", "partner_config", "partners", "reconciliation",
-        "security", "serving", "sheets", "simulators", "site", "soap", "storage", "supervision",
+        "messages", "migrate", "model", "nodes", "operations", "partner_config", "partner_security", "partners",
+        "reconciliation", "security", "serving", "sheets", "simulators", "site", "soap", "storage", "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip

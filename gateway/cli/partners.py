@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import time
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -13,10 +14,14 @@ import typer
 from lxml import etree
 
 from gateway.cli import downtime
-from gateway.cli.terminal import HERE, Failure, Folder, one_line, plain_table, say, show
+from gateway.cli.terminal import HERE, Failure, Folder, note, one_line, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import WSDL
 from gateway.partner_config import HL7_MLLP, Partner
+from gateway.partners.client import Door
+from gateway.partners.expiry import ending, terms_of_partner
+from gateway.partners.files import UnusableFile
+from gateway.partners.tls import make_context, tls_warnings
 
 LARGEST_WSDL = 20 * 1024 * 1024
 
@@ -37,6 +42,8 @@ def list_partners(folder: Folder = HERE) -> None:
         version, routed = partner.soap_version, ", ".join(_routed(settings, partner)) or "nothing"
         table.add_row(partner.name, shown_address(partner), version, partner.dialect, partner.client_name, routed)
     show(table)
+    for partner in settings.partners:
+        _note_weaknesses(partner)
 
 
 def ping(
@@ -49,6 +56,7 @@ def ping(
     MLLP is sent nothing.
     """
     partner = load_settings(folder).partner(name)
+    _note_weaknesses(partner)
     connection = _connected(partner)
     try:
         if partner.insurance is not None:
@@ -57,6 +65,16 @@ def ping(
             _ask_for_wsdl(partner, connection)
     finally:
         connection.close()
+
+
+def _note_weaknesses(partner: Partner) -> None:
+    """What its settings have made weaker, and what of its certificates ends soon."""
+    try:
+        ends = list(ending(terms_of_partner(partner), datetime.now(UTC)))
+    except UnusableFile as problem:
+        ends = [str(problem).rstrip(".")]
+    for said in (*tls_warnings(partner), *ends):
+        note(f"{partner.name}: {said}.")
 
 
 def shown_address(partner: Partner) -> str:
@@ -88,7 +106,10 @@ def _connected(partner: Partner) -> http.client.HTTPConnection:
 def _with_tls(partner: Partner, plain: socket.socket, host: str) -> ssl.SSLSocket:
     try:
         started = time.monotonic()
-        secured = ssl.create_default_context().wrap_socket(plain, server_hostname=host.strip("[]"))
+        secured = make_context(partner).wrap_socket(plain, server_hostname=host.strip("[]"))
+    except UnusableFile as problem:
+        plain.close()
+        raise Failure(str(problem)) from None
     except OSError as error:
         plain.close()
         why = getattr(error, "verify_message", "") or getattr(error, "reason", "") or _why(error)
@@ -102,11 +123,16 @@ def _asked(
     partner: Partner, connection: http.client.HTTPConnection, path: str
 ) -> tuple[http.client.HTTPResponse, bytes]:
     try:
-        connection.request("GET", path, headers={"User-Agent": "hospital-gateway"})
+        connection.request("GET", path, headers={"User-Agent": "hospital-gateway"} | _login(partner))
         answer = connection.getresponse()
         return answer, answer.read(LARGEST_WSDL)
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"{partner.name} accepts connections, but does not answer HTTP: {_why(error)}.") from None
+
+
+def _login(partner: Partner) -> dict[str, str]:
+    """What the partner's web server may want to see before it shows a WSDL; a login would need an exchange."""
+    return Door(partner).credentials.http_headers() if partner.auth.login is None else {}
 
 
 def _ask_for_answer(partner: Partner, connection: http.client.HTTPConnection) -> None:

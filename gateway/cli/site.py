@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,12 @@ from gateway.config import ConfigurationError, Settings, load_settings
 from gateway.contract import Contract, ContractError
 from gateway.database.errors import DatabaseError
 from gateway.nodes.joining import refuse_foreign_key
+from gateway.partner_config import Partner
+from gateway.partner_security import Tls
+from gateway.partners.expiry import ending, terms_of_partner
+from gateway.partners.field_limits import unknown_fields
+from gateway.partners.files import UnusableFile
+from gateway.partners.tls import make_context, tls_warnings
 from gateway.security.clients import list_clients
 from gateway.security.secrets import KeyFileError, Secrets, create_key_file
 from gateway.site import database_session, database_url
@@ -26,6 +34,8 @@ SITE_FILES = Path(__file__).parent / "site_files"
 EXAMPLE_PARTNERS = ("HIS", "PACS", "LIS", "EMR")
 PLACEHOLDER = "MY-HOSPITAL"
 HOSPITAL_CODE = re.compile(r"[!#-\[\]-~]{1,22}")
+
+WRONG_SITE = (ConfigurationError, KeyFileError, ContractError, DatabaseError, Failure, UnusableFile, OSError)
 
 Finding = tuple[str, str]
 """What was checked, and what was found."""
@@ -70,7 +80,7 @@ def check(folder: Folder = HERE) -> None:
     for step in _steps(folder):
         try:
             subject, found = step()
-        except (ConfigurationError, KeyFileError, ContractError, DatabaseError, Failure, OSError) as problem:
+        except WRONG_SITE as problem:
             wrong += 1
             say(f"✗ {problem}")
         else:
@@ -95,6 +105,9 @@ def _steps(folder: Path) -> Iterator[Callable[[], Finding]]:
         return
     yield lambda: _check_settings(settings)
     yield lambda: _check_partners(settings)
+    for partner in settings.partners:
+        if partner.tls != Tls() or partner.auth.kind == "x509" or partner.fields:
+            yield partial(_check_folder, partner)
     yield lambda: _check_database(settings)
 
 
@@ -143,6 +156,21 @@ def _check_partners(settings: Settings) -> Finding:
             raise ConfigurationError(f"Partner {partner.name} has a password but no username.")
     addresses = ", ".join(f"{partner.name} {shown_address(partner)}" for partner in settings.partners)
     return "partners", addresses or "none"
+
+
+def _check_folder(partner: Partner) -> Finding:
+    """The certificates and keys a partner's folder holds, and fields that are limited."""
+    now, subject = datetime.now(UTC), f"partner {partner.name}"
+    if wrong := list(unknown_fields(partner.fields, Contract())):
+        raise ConfigurationError(f"{partner.path('partner.toml')}: {wrong[0]}.")
+    terms = terms_of_partner(partner)
+    make_context(partner)
+    for said in ending([term for term in terms if not term.begins <= now < term.ends], now):
+        raise ConfigurationError(f"{partner.folder}: {said}: renew it.")
+    for warning in (*tls_warnings(partner), *ending(terms, now)):
+        say(f"! {subject}: {warning}")
+    held = [f"{term.path.name} until {term.ends:%Y-%m-%d}" for term in terms]
+    return subject, ", ".join(held + [f"{len(partner.fields)} limited fields"] * bool(partner.fields)) or "its own TLS"
 
 
 def _check_database(settings: Settings) -> Finding:

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.contract import Contract
 from gateway.documents import Documents
+from tests.partners.certificates import Authority, server_context
 
 Wrap = Callable[[socket.socket], socket.socket]
 WSDL = Documents(Contract(), "http://his.example.org/soap").wsdl("wsdl") or b""
@@ -168,3 +169,54 @@ def test_an_insurance_platform_is_not_asked_for_a_wsdl(gateway: Command, site: P
         said = gateway("partner", "ping", "HIS")
     assert said.code == 0
     assert "answers 405" in said.out.splitlines()[-1]
+
+
+# --- TLS and credentials of its own -----------------------------------------------------------------------------------
+
+
+def test_ping_uses_the_authority_and_certificate_of_the_folder(gateway: Command, empty_site: Path):
+    folder = empty_site / "partners" / "HIS"
+    authority = Authority(folder)
+    context = server_context(authority.issue("127.0.0.1", file="server"), authority)
+    authority.issue("gateway")
+    files = '[tls]\nca_file = "hospital-ca.pem"\n'
+    ours = 'certificate_file = "gateway.pem"\nkey_file = "gateway.key"\n'
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with answering(200, WSDL, lambda plain: context.wrap_socket(plain, server_side=True)) as port:
+        partner(empty_site, f"https://127.0.0.1:{port}/soap", files)
+        missing = gateway("partner", "ping", "HIS").mistake
+        partner(empty_site, f"https://127.0.0.1:{port}/soap", files + ours)
+        said = gateway("partner", "ping", "HIS")
+    assert missing.startswith("HIS accepts connections, but TLS fails: ")
+    assert (said.code, said.err) == (0, "")
+    assert "certificate valid until" in said.out
+
+
+def test_ping_and_list_warn_when_the_name_is_not_checked(gateway: Command, empty_site: Path):
+    folder = empty_site / "partners" / "HIS"
+    context = server_context(Authority(folder).issue("another.name"))
+    with answering(200, WSDL, lambda plain: context.wrap_socket(plain, server_side=True)) as port:
+        address, tls = f"https://127.0.0.1:{port}/soap", '[tls]\nca_file = "hospital-ca.pem"\n'
+        partner(empty_site, address, tls)
+        refused = gateway("partner", "ping", "HIS").mistake
+        partner(empty_site, address, tls + "check_name = false\n")
+        pinged, listed = gateway("partner", "ping", "HIS"), gateway("partner", "list")
+    assert "certificate is not valid for" in refused
+    assert (pinged.code, listed.code) == (0, 0)
+    warning = "HIS: tls.check_name is off: any certificate its authority has signed is taken for the partner's.\n"
+    assert (pinged.err, listed.err) == (warning, warning)
+
+
+def test_ping_and_list_name_a_file_that_cannot_be_used(gateway: Command, empty_site: Path):
+    partner(empty_site, "https://127.0.0.1:1/soap", '[tls]\nca_file = "none.pem"\n')
+    assert "none.pem: it cannot be read: No such file or directory." in gateway("partner", "list").err
+
+
+def test_no_secret_of_a_partner_is_listed_or_pinged(gateway: Command, empty_site: Path):
+    (empty_site / "partners" / "HIS" / "key.txt").write_text("hidden")
+    auth = 'username = "gw"\npassword = "hidden"\n[auth]\n'
+    auth += 'http_headers = {X-Key = "{key}"}\nsecret_files = {key = "key.txt"}\n'
+    with answering(401, b"hidden") as port:
+        partner(empty_site, f"http://127.0.0.1:{port}/soap", auth)
+        said = [gateway("partner", "list"), gateway("partner", "ping", "HIS")]
+    assert "hidden" not in "".join(one.out + one.err for one in said)

@@ -23,6 +23,7 @@ from gateway.database.embedded import create_database, drop_database
 from gateway.migrate import newest
 from gateway.partner_config import FieldLimit, InsurancePlatform, MappedOperation, Partner, Success
 from gateway.partner_security import Auth, Login, Tls
+from tests.partners.certificates import Authority
 
 PARTNER = 'url = "http://user:hidden@127.0.0.1:1/soap"\n'
 
@@ -235,3 +236,102 @@ def test_tables_that_were_never_made_are_named(
     assert gateway("migrate").out == f"The tables are at revision {newest()}.\n"
     assert gateway("check").code == 0
     drop_database(database_server, name)
+
+
+# --- the certificates of partners -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(site: Path) -> Path:
+    """That of HIS, which has a certificate of the hospital's authority."""
+    folder = site / "partners" / "HIS"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "phrase").write_text("s3cret\n")
+    return folder
+
+
+def his(folder: Path, **more: str) -> None:
+    lines = {"ca_file": "hospital-ca.pem", "certificate_file": "gateway.pem", "key_file": "gateway.key"} | more
+    tls = "".join(f"{key} = {value if value in ('false', 'true') else repr(value)}\n" for key, value in lines.items())
+    (folder / "partner.toml").write_text(f'url = "https://his/soap"\n[tls]\nkey_password_file = "phrase"\n{tls}')
+
+
+def said_of_his(gateway: Command) -> list[str]:
+    return [line for line in gateway("check").out.splitlines() if line.startswith(("! ", "✗")) or "partner HIS" in line]
+
+
+def test_check_tries_the_certificates_and_keys_of_partners(gateway: Command, folder: Path):
+    issued = Authority(folder).issue("gateway", password="s3cret")
+    his(folder)
+    until = [one.not_valid_after_utc for one in (issued.made, Authority(folder).certificate)]
+    assert said_of_his(gateway) == [
+        f"✓ partner HIS: gateway.pem until {until[0]:%Y-%m-%d}, hospital-ca.pem until {until[1]:%Y-%m-%d}"
+    ]
+
+
+def test_check_warns_of_what_ends_soon_and_of_what_is_weaker(gateway: Command, folder: Path):
+    Authority(folder).issue("gateway", 20, password="s3cret")
+    his(folder, check_name="false", oldest="1.1")
+    warned = [line for line in said_of_his(gateway) if line.startswith("! ")]
+    assert len(warned) == 3
+    assert "check_name is off" in warned[0]
+    assert "oldest is 1.1" in warned[1]
+    assert warned[2].startswith("! partner HIS: gateway.pem (our certificate gateway) ends on ")
+    assert warned[2].endswith(", within 30 days")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (
+            lambda folder: (folder / "gateway.key").unlink(),
+            "gateway.key: it cannot be read: No such file or",
+        ),
+        (lambda folder: (folder / "gateway.pem").write_text("x"), "gateway.pem: it holds no certificate in PEM."),
+        (lambda folder: (folder / "phrase").write_text("other"), "cannot be opened with the password of key_password"),
+        (lambda folder: Authority(folder).issue("gateway", -3, password="s3cret"), "renew it."),
+        (lambda folder: Authority(folder, days=-3), "hospital-ca.pem (authority Hospital CA) has ended on "),
+    ],
+    ids=["no key", "no certificate", "wrong password", "ended", "authority ended"],
+)
+def test_check_names_what_of_a_partners_files_is_wrong(gateway: Command, folder: Path, spoil: Any, told: str):
+    Authority(folder).issue("gateway", password="s3cret")
+    his(folder)
+    spoil(folder)
+    said = crossed(gateway)
+    assert told in said
+    assert "s3cret" not in said
+
+
+def test_check_knows_which_fields_can_be_limited(gateway: Command, folder: Path):
+    limit = '[[fields]]\npath = "{}"\nlength = 10\n'
+    (folder / "partner.toml").write_text('url = "https://his/soap"\n' + limit.format("Findings"))
+    assert said_of_his(gateway) == ["✓ partner HIS: 1 limited fields"]
+    (folder / "partner.toml").write_text('url = "https://his/soap"\n' + limit.format("Finding"))
+    assert "partner.toml: fields: Finding is no field of text" in crossed(gateway)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('maintenance = ["2-3"]', 'maintenance: Value error, "2-3" is no maintenance'),
+        ('maintenance = ["00:00-12:00", "12:00-24:00"]', "the maintenance never ends"),
+        ('[auth]\nkind = "x509"', "needs certificate_file"),
+        (
+            '[auth]\nhttp_headers = {X = "{key}"}\nsecret_files = {key = "phrase", other = "none"}',
+            "other_file cannot be",
+        ),
+        ('[auth]\nhttp_headers = {X = "{kee}"}\nsecret_files = {key = "phrase"}', "http_headers.X has {kee}"),
+    ],
+)
+def test_check_refuses_what_a_partner_toml_cannot_mean(gateway: Command, folder: Path, line: str, told: str):
+    (folder / "partner.toml").write_text(f'url = "https://his/soap"\n{line}\n')
+    assert told in crossed(gateway)
+
+
+def test_secrets_of_a_partner_come_from_files(folder: Path):
+    lines = '[auth]\nhttp_headers = {Authorization = "Bearer {key}"}\nsecret_files = {key = "phrase"}\n'
+    (folder / "partner.toml").write_text(f'url = "https://his/soap"\n{lines}')
+    (partner,) = load_settings(folder.parents[1]).partners
+    assert partner.auth.secrets["key"].get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(partner)
