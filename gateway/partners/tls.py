@@ -70,8 +70,8 @@ def tls_warnings(partner: Partner) -> list[str]:
         found.append("tls.check_name is off: any certificate its authority has signed is taken for the partner's")
     if tls.oldest in OLD:
         found.append(f"tls.oldest is {tls.oldest}: old versions and ciphers can be read by others")
-    if partner.url.scheme != "https" and tls != Tls():
-        found.append("[tls] has no effect, because its address does not begin with https")
+    if partner.url.scheme not in ("https", "mllps") and tls != Tls():
+        found.append("[tls] has no effect, because its address is not one of TLS (https)")
     return found
 
 

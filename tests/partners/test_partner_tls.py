@@ -195,7 +195,7 @@ def test_what_makes_tls_weaker_is_told(tmp_path):
     assert warned() == ""
     assert "check_name is off" in warned(check_name=False)
     assert "oldest is 1.1" in warned(oldest="1.1")
-    assert "does not begin with https" in warned("http://his/", **CA)
+    assert "[tls] has no effect" in warned("http://his/", **CA)
 
 
 def test_until_when_everything_holds_is_known(authority, tmp_path):
