@@ -20,6 +20,14 @@ class Kind(StrEnum):
     EMR = "emr"
     INSURANCE = "insurance"
     DUTY = "duty"
+    COMMERCIAL_INSURER = "commercial-insurer"
+    REGIONAL = "regional"
+    INTERNET_HOSPITAL = "internet-hospital"
+    HRP = "hrp"
+    PHARMACY = "pharmacy"
+    REFERENCE_LAB = "reference-lab"
+    POCT = "poct"
+    HEALTH_CHECK = "health-check"
 
 
 Login = Annotated[

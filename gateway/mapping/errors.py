@@ -13,3 +13,7 @@ class MappingFailed(Exception):
 
 class PayloadUnreadable(Exception):
     """A text that should hold a message holds none; the text says what came instead, and never its content."""
+
+
+class NotWanted(Exception):
+    """The stylesheet says that the other side need not have this message; the text says why."""

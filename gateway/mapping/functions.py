@@ -20,7 +20,7 @@ from lxml import etree
 from gateway.identity import check_character, plain, read_card
 from gateway.mapping.codes import CodeTables, NoCodeTables
 from gateway.mapping.dates import read_moment, write_moment
-from gateway.mapping.errors import MappingFailed, PayloadUnreadable
+from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable
 from gateway.mapping.payload import read_xml
 
 FUNCTIONS = "urn:hospital-gateway:functions"
@@ -240,6 +240,11 @@ def _fail(_: Any, reason: Any) -> str:
     raise MappingFailed(text_of(reason)[:200])
 
 
+def _skip(_: Any, reason: Any) -> str:
+    """g:skip(reason): the other side need not have this message; it counts as delivered. Never for money."""
+    raise NotWanted(text_of(reason)[:200])
+
+
 NAMES: dict[str, Callable[..., Any]] = {
     "code": _code,
     "date": _date,
@@ -261,5 +266,6 @@ NAMES: dict[str, Callable[..., Any]] = {
     "tree": _tree,
     "text": _text,
     "fail": _fail,
+    "skip": _skip,
 }
 EXTENSIONS: Any = {(FUNCTIONS, name): function for name, function in NAMES.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.mapping.codes import Unmapped
-from gateway.mapping.errors import MappingFailed, StylesheetBroken
+from gateway.mapping.errors import MappingFailed, NotWanted, StylesheetBroken
 from gateway.mapping.functions import EXTENSIONS
 
 STANDARD = "gateway:"
@@ -49,13 +49,15 @@ class Stylesheet:
     def apply(self, source: etree._Element) -> etree._Element | str:
         """What it makes of a message: the root element, or with method="text" a text.
 
-        To be called within functions.under. Raises MappingFailed, or Unmapped.
+        To be called within functions.under. Raises MappingFailed, NotWanted or Unmapped.
         """
         try:
             source = self._in_declared_namespaces(source)
             result = self._xslt(etree.ElementTree(source) if source.getparent() is None else source)
-        except (MappingFailed, Unmapped) as problem:
-            raise problem if isinstance(problem, Unmapped) else MappingFailed(f"{self.path.name}: {problem}") from None
+        except (NotWanted, Unmapped):
+            raise
+        except MappingFailed as problem:
+            raise MappingFailed(f"{self.path.name}: {problem}") from None
         except etree.XSLTApplyError as problem:
             raise MappingFailed(f"{self.path.name}: {_where(problem)}") from None
         if self._is_text:

@@ -15,7 +15,7 @@ import zeep.exceptions as soap
 
 from gateway.errors import InvalidMessage
 from gateway.mapping.codes import Unmapped, UnmappedPolicy
-from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
+from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
 from gateway.operations.dispatch import UNMAPPED, MissingCode, Outcome, PartnerAnswer
 from gateway.partners.connection import Exchange
 from gateway.partners.files import UnusableFile
@@ -99,6 +99,7 @@ FAILURES: dict[type[BaseException], Failure] = {
     # The partner's stylesheets: they are broken, or cannot map this message
     StylesheetBroken: Failure(Outcome.NOT_SENT, "STYLESHEET"),
     MappingFailed: _WRONG_MAPPING,
+    NotWanted: _WRONG_MAPPING,
     PayloadUnreadable: _WRONG_MAPPING,
     Unmapped: Failure(Outcome.FAULT, UNMAPPED),
     # zeep reads no answers here, so these would be a surprise

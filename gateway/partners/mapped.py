@@ -17,7 +17,7 @@ from lxml import etree
 from gateway.contract import Contract
 from gateway.mapping import payload
 from gateway.mapping.codes import CodeTables
-from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
+from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
 from gateway.mapping.functions import Circumstances, under
 from gateway.mapping.ours import as_source, from_result
 from gateway.mapping.stylesheet import Stylesheet, located
@@ -39,6 +39,7 @@ from gateway.styles.table import STYLES
 
 LONGEST_CODE = 10
 QUERY = "QueryTransaction"
+BOOKING = ("ChargeItem", "RefundItem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Mapped:
                     return answered
                 with under(replace(known, outbound=False)):  # the answer holds codes of theirs
                     return self._answer(operation, mapping, stamp, answered)
+            except NotWanted as reason:
+                return self._not_wanted(operation, stamp, str(reason))
             except Exception as problem:
                 return told_as_answer(problem, way)
 
@@ -123,6 +126,14 @@ class Mapped:
                 ),
             )
         return found
+
+    def _not_wanted(self, operation: str, stamp: Stamp, reason: str) -> PartnerAnswer:
+        """A yes for a message that the stylesheet keeps back; one that would book must not be."""
+        if operation in BOOKING or (operation == "ReportStatus" and self._partner.registration_charges):
+            return PartnerAnswer(Outcome.FAULT, "MAPPING", detail="A message that books may not be skipped.")
+        result = self._result(Verdict(Meaning.YES, "0", reason), stamp)
+        response = self._around.wire.class_of(f"{operation}ResponseType")(result=result)
+        return PartnerAnswer(Outcome.ANSWERED, "0", response, detail=f"Not sent: {reason}")
 
     def _circumstances(self, mapping: CompiledMapping, stamp: Stamp, source: etree._Element) -> Circumstances:
         return Circumstances(

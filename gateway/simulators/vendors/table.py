@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from gateway.simulators.vendors.commercial_insurer import CommercialInsurer
+from gateway.simulators.vendors.health_check import HealthCheck
+from gateway.simulators.vendors.hrp import Hrp
+from gateway.simulators.vendors.internet_hospital import InternetHospital
 from gateway.simulators.vendors.pacs import Pacs
+from gateway.simulators.vendors.pharmacy import Pharmacy
+from gateway.simulators.vendors.poct import Poct
+from gateway.simulators.vendors.reference_lab import ReferenceLab
+from gateway.simulators.vendors.regional import Regional
 from gateway.simulators.vendors.vendor import Vendor
 
 VENDORS: dict[str, type[Vendor]] = {
     "pacs": Pacs,
+    "commercial-insurer": CommercialInsurer,
+    "regional": Regional,
+    "internet-hospital": InternetHospital,
+    "hrp": Hrp,
+    "pharmacy": Pharmacy,
+    "reference-lab": ReferenceLab,
+    "poct": Poct,
+    "health-check": HealthCheck,
 }

@@ -33,7 +33,7 @@ from tests.partners.fake_partner import CONTRACT, WIRE, sample
 
 HOSPITAL = "44643245-7"
 OPERATIONS = [operation.name for operation in CONTRACT.operations]
-RIGHTS = {"HIS": ("HIS", "GREEN_CHANNEL")}
+RIGHTS = {"HIS": ("HIS", "GREEN_CHANNEL"), "HRP": ("HIS",)}
 CANONICAL = "canonical:"
 """Before a kind that speaks our contract, because the test is not about it."""
 _numbers = count(1)
@@ -108,7 +108,7 @@ class House:
         if kind.startswith(CANONICAL):
             place.mkdir(parents=True)
             (place / "partner.toml").write_text(f'url = "http://127.0.0.1:{port}/soap"\n')
-        else:
+        elif (EXAMPLES / kind).is_dir():  # else it only calls
             shutil.copytree(EXAMPLES / kind, place)
             settings = (place / "partner.toml").read_text(encoding="utf-8")
             address = settings.partition('url = "')[2].partition('"')[0]

@@ -26,8 +26,8 @@ def test_an_example_has_the_wsdl_that_its_system_serves(kind, tmp_path):
     if partner.wsdl is None:
         pytest.skip("it has none")
     served = etree.fromstring(VENDORS[kind].contract.wsdl(str(partner.url)))
-    shipped = etree.parse(partner.path(partner.wsdl))
-    assert etree.tostring(served, method="c14n") == etree.tostring(shipped, method="c14n")
+    shipped = etree.parse(partner.path(partner.wsdl)).getroot()
+    assert etree.tostring(served) == etree.tostring(shipped)
     assert str(partner.url).endswith(VENDORS[kind].path)
 
 

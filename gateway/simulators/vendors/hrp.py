@@ -1,0 +1,57 @@
+"""Resource planning (HRP): rpc/literal from an old Axis, and the books of a day fetched the day after.
+
+It is told what departments have performed, as their work load, and lists what was booked of each department.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.simulators.vendors.calling import Sent, element, ours
+from gateway.simulators.vendors.typed import EXAMPLES, Typed
+from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
+from gateway.styles.style import Said
+
+NAMESPACE = "http://ws.hrp.example.com"
+
+
+class Hrp(Vendor):
+    """Work load by requisition, and nothing of patients."""
+
+    name = "HRP"
+    path = "/hrp/services/WorkloadService"
+    contract = Typed(EXAMPLES / "hrp" / "wsdl" / "service.wsdl", NAMESPACE, ("addWorkload",))
+    noted: Mapping[str, str] = {"billNo": "requisition_no", "kind": "event", "seqNo": "message_id"}
+
+    def functions(self) -> Mapping[str, Carry]:
+        return {"addWorkload": self._workload}
+
+    def refusal(self, question: Question, code: str, text: str) -> Said:
+        return _answer(code, text)
+
+    def _workload(self, question: Question) -> Said:
+        number, kind = question.needed("billNo"), question.needed("kind")
+        if not kind.isdigit():
+            raise Refused("-1", "kind必须是数字")
+        key = (question.needed("seqNo"),)
+        if self.memory.recall("workload", key) is None:
+            self.memory.remember("workload", key, requisition_no=number, step=kind, dept=question.text("deptCode"))
+        return _answer("1", "")
+
+    def sends(self) -> Mapping[str, Send]:
+        return {"QueryTransaction": self._books}
+
+    def _books(self, values: Mapping[str, Any]) -> Sent:
+        fields = (
+            element("BookedFrom", values["booked_from"])
+            + element("BookedTo", values["booked_to"])
+            + element("PageNo", values.get("page"))
+            + element("PageSize", values.get("size"))
+            + element("TotalsOnly", values.get("totals_only"))
+        )
+        return ours("QueryTransaction", self.login[0] if self.login else self.name, fields)
+
+
+def _answer(code: str, text: str) -> Said:
+    return Said(f"<retCode>{code}</retCode><retMsg>{text}</retMsg>", code, text)

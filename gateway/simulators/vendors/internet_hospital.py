@@ -1,0 +1,117 @@
+"""An internet hospital: Call(FuncCode, input) with JSON in the string, and patients by ids of its own.
+
+Whatever was ordered there is paid there, so its requisitions come PAID. It wants to know how far each is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.simulators.vendors.calling import Sent, element, new_number, ours
+from gateway.simulators.vendors.department import now
+from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
+from gateway.styles.plain import Call
+from gateway.styles.served import Served
+from gateway.styles.style import Said
+
+Json = dict[str, Any]
+
+
+class InternetHospital(Vendor):
+    """Online outpatients."""
+
+    name = "INTERNET"
+    path = "/gateway/hospital.svc"
+    unsupported = "404"
+    contract = Served(Call(), namespace="http://online.example.org/hospital", service="Hospital")
+
+    def functions(self) -> Mapping[str, Carry]:
+        return {"orderStatus": self._status, "reportReady": self._report}
+
+    def refusal(self, question: Question, code: str, text: str) -> Said:
+        return _answer(code, text)
+
+    def numbers(self, question: Question) -> dict[str, str]:
+        content = _content(question)
+        words = {"msgId": "message_id", "orderNo": "requisition_no", "event": "event", "reportNo": "report_no"}
+        return {ours_: str(content[theirs]) for theirs, ours_ in words.items() if content.get(theirs)}
+
+    def _status(self, question: Question) -> Said:
+        content = _content(question)
+        number = _needed(content, "orderNo")
+        self.memory.remember(
+            "orders", (number, str(content.get("msgId"))), requisition_no=number, event=_needed(content, "event")
+        )
+        return _answer("200", "ok")
+
+    def _report(self, question: Question) -> Said:
+        content = _content(question)
+        number = _needed(content, "reportNo")
+        if not isinstance(content.get("orders"), list):
+            raise Refused("400", "orders必须是数组")
+        self.memory.remember(
+            "reports",
+            (number,),
+            report_no=number,
+            orders=content["orders"],
+            positive=content.get("positive"),
+            impression=content.get("impression", ""),
+        )
+        return _answer("200", "ok")
+
+    # --- what it tells ------------------------------------------------------------------------------------------------
+
+    def sends(self) -> Mapping[str, Send]:
+        return {"SubmitRequisition": self._order, "QueryRequisition": self._query}
+
+    @property
+    def _sender(self) -> str:
+        return self.login[0] if self.login else self.name
+
+    def _order(self, values: Mapping[str, Any]) -> Sent:
+        number = str(values.get("requisition_no") or new_number("WL"))
+        fields = (
+            "<Action>NEW</Action>"
+            + element("RequisitionNo", number)
+            + element("RequisitionType", values.get("requisition_type", "EXAM"))
+            + f"<Patient>{element('PatientId', values.get('patient_id', 'WX-0001'))}<EmpiId>E000000123456</EmpiId>"
+            + "<PatientName>李网诊</PatientName><SexCode>2</SexCode><BirthDate>1990-02-03</BirthDate></Patient>"
+            + f"<Visit><VisitType>1</VisitType>{element('VisitNo', values.get('visit_no', 'WZ0001'))}</Visit>"
+            + "<ReleaseEvent>PAID</ReleaseEvent>"
+            + element("PaidAt", now())
+            + element("ReceiptNo", new_number("ZF"))
+            + "<Priority>ROUTINE</Priority><OrderingDeptCode>9001</OrderingDeptCode>"
+            + "<OrderingDoctorCode>D9001</OrderingDoctorCode><OrderingDoctorName>网诊示例</OrderingDoctorName>"
+            + element("OrderedAt", now())
+            + element("PerformDeptCode", values.get("perform_dept", "0103"))
+            + "<Items><Item><ItemSeq>1</ItemSeq>"
+            + element("OrderNo", f"{number}-1")
+            + "<ItemCode>CT0101</ItemCode><ItemName>胸部CT平扫</ItemName><Quantity>1</Quantity></Item></Items>"
+        )
+        return ours("SubmitRequisition", self._sender, fields, message_id=str(values.get("message_id", "")))
+
+    def _query(self, values: Mapping[str, Any]) -> Sent:
+        return ours("QueryRequisition", self._sender, element("RequisitionNo", values["requisition_no"]))
+
+
+def _content(question: Question) -> Json:
+    try:
+        content = json.loads(question.payload)
+    except ValueError:
+        raise Refused("400", "入参不是JSON") from None
+    if not isinstance(content, dict):
+        raise Refused("400", "入参不是JSON对象")
+    return content
+
+
+def _needed(content: Json, name: str) -> str:
+    value = content.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refused("400", f"缺少{name}")
+    return value
+
+
+def _answer(code: str, text: str) -> Said:
+    return Said(json.dumps({"code": int(code), "msg": text, "data": None}, ensure_ascii=False), code, text)

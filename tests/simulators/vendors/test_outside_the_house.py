@@ -1,0 +1,268 @@
+"""Who stands outside the hospital or beside it: insurers, platforms, laboratories, pharmacies, devices, guests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import requests
+
+from gateway.codes import tables
+from gateway.codes.lines import Line
+from gateway.codes.unmapped import settle
+from gateway.delivery.waiting import go_on
+from gateway.messages.report import RequisitionRef
+from gateway.model.record import Mask
+from gateway.security.record_rights import add_authorization, set_policy
+from gateway.terms import RecordPurpose, VisitEvent
+from tests.partners.fake_partner import sample
+from tests.simulators.vendors.house import CANONICAL, HOSPITAL, House, Told, new, until
+
+SYSTEMS = {
+    "HIS": CANONICAL + "his",
+    "EMR": CANONICAL + "emr",
+    "PACS": CANONICAL + "pacs",
+    "SB": "commercial-insurer",
+    "REGION": "regional",
+    "INTERNET": "internet-hospital",
+    "HRP": "hrp",
+    "PHARMACY": "pharmacy",
+    "REFLAB": "reference-lab",
+    "POCT": "poct",
+    "TJ": "health-check",
+}
+ROUTES = {
+    "SubmitRequisition": ("PACS",),
+    "SubmitRequisition LAB": ("REFLAB",),
+    "ReportStatus": ("HIS", "HRP", "INTERNET", "TJ"),
+    "SubmitReport": ("HIS", "REGION", "INTERNET"),
+    "ChargeItem": ("HIS",),
+    "PushCriticalValue": ("HIS", "TJ"),
+    "ReportVisitEvent": ("REGION", "SB"),
+    "GetMedicalRecord": ("EMR",),
+}
+PATIENT = "P0000123456"
+SETTINGS = f"""
+[[routes]]
+operation = "SubmitRequisition"
+hospital_code = "{HOSPITAL}"
+perform_dept = "YF01"
+partners = ["PHARMACY"]
+"""
+HOSPITAL_TIME = timezone(timedelta(hours=8))
+
+
+# --- insurers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_commercial_insurer_is_told_of_a_settlement_once_and_of_nothing_else(house: House):
+    visit, transfer, settled = new("ZY"), new("JZ"), new("JZ")
+    told = visit_event(house, visit, "TRANSFER", transfer)
+    assert told.code == "0", told.text
+    house["SB"].disturb(drop_after_commit=1)
+    assert visit_event(house, visit, "SETTLE", settled).code == "0"
+    notice = house.remembered("SB", "notices", event_no=settled)
+    assert (notice["event"], notice["visit_no"]) == ("SETTLED", visit)
+    until(lambda: {one.state for one in house.deliveries("SB", "ReportVisitEvent")} == {"DELIVERED"})
+    assert [one["event_no"] for one in house["SB"].state()["notices"]] == [settled]
+
+
+def test_the_insurer_admits_nobody_without_its_token(house: House):
+    answer = requests.post(str(house.settings.partner("SB").url), envelope12("<x/>"), timeout=10)
+    assert answer.status_code == 400
+    assert "UsernameToken" in answer.text
+
+
+def test_a_claim_reads_the_record_it_is_authorised_for_masked_and_no_other(house: House):
+    allow(house, "SB", RecordPurpose.CLAIM, "SB-AUTH-1", mask=Mask.INSURER)
+    told = house.say("SB", "GetMedicalRecord", patient_id=PATIENT, authorization_no="SB-AUTH-1")
+    assert told.code == "0", told.text
+    assert "99999919680417001X" not in told.text
+    assert house.say("SB", "GetMedicalRecord", patient_id=PATIENT).code == "EMR-403"
+    assert house.say("SB", "GetMedicalRecord", patient_id="P999", authorization_no="SB-AUTH-1").code == "EMR-403"
+
+
+def test_hrp_gets_the_work_load_over_rpc_and_fetches_the_books_of_the_day(house: House):
+    number, charge = registered(house), new("JF")
+    assert house.remembered("HRP", "workload", requisition_no=number)["step"] == "1"
+    told = house.call("PACS", "ChargeItem", charge_no=charge, requisition_no=number)
+    assert told.code == "0", told.text
+    now = datetime.now(HOSPITAL_TIME)
+    span = {"booked_from": now - timedelta(hours=1), "booked_to": now + timedelta(hours=1)}
+    words = {name: at.isoformat(timespec="seconds") for name, at in span.items()}
+    books = house.say("HRP", "QueryTransaction", **words)
+    assert books.code == "0", books.text
+    assert charge in books.text
+    totals = house.say("HRP", "QueryTransaction", totals_only="true", **words)
+    assert totals.find("PerformDeptCode") == "0103"
+
+
+# --- platforms --------------------------------------------------------------------------------------------------------
+
+
+def test_the_region_gets_reports_by_kind_asks_for_them_again_while_it_loads_and_keeps_each_once(house: House):
+    number, report = registered(house), new("BG")
+    house["REGION"].books("load", "2")
+    assert send_report(house, number, report).code == "0"
+    document = house.remembered("REGION", "documents", report_no=report)
+    assert (document["service"], document["patient"]) == ("C0007", "王𠮷祥")
+    lines = house.log("REGION", "invoke", report_no=report)
+    assert [line["result_code"] for line in lines] == ["99", "99", "0"]
+    assert len({line["message_id"] for line in lines}) == 1, "the same number on every attempt"
+
+
+def test_the_region_gets_visits_and_reads_records_by_an_authorisation(house: House):
+    visit, event = new("ZY"), new("JZ")
+    assert visit_event(house, visit, "DISCHARGE", event).code == "0"
+    assert house.remembered("REGION", "visits", event_no=event)["event"] == "DISCHARGE"
+    allow(house, "REGION", RecordPurpose.REGIONAL, "QY-1")
+    told = house.say("REGION", "GetMedicalRecord", patient_id=PATIENT, authorization_no="QY-1")
+    assert told.code == "0", told.text
+
+
+def test_what_was_ordered_and_paid_online_is_performed_and_its_state_goes_back_as_json(house: House):
+    number, report = new("WL"), new("BG")
+    told = house.say("INTERNET", "SubmitRequisition", requisition_no=number, visit_no=new("WZ"))
+    assert told.code == "0", told.text
+    assert house.remembered("PACS", "worklist", requisition_no=number)
+    status = house.call("PACS", "ReportStatus", requisition_no=number, event="REGISTER", items=())
+    assert status.code == "0", status.text
+    assert house.remembered("INTERNET", "orders", requisition_no=number)["event"] == "REGISTER"
+    assert house.say("INTERNET", "QueryRequisition", requisition_no=number).find("StatusCode") == "30"
+    assert send_report(house, number, report, orders=()).code == "0"
+    known = house.remembered("INTERNET", "reports", report_no=report)
+    assert (known["orders"], known["positive"]) == ([number], True)
+
+
+# --- laboratories, pharmacies, devices, guests ------------------------------------------------------------------------
+
+
+def test_a_reference_laboratory_sees_no_name_gets_its_own_codes_and_waits_for_those_that_have_none(house: House):
+    number = house.order("LAB", items=one_item("DF1001"))
+    (waiting,) = until(
+        lambda: [d for d in house.deliveries("REFLAB", "SubmitRequisition") if d.last_code == "UNMAPPED"]
+    )
+    assert waiting.state == "QUEUED"
+    assert house.log("REFLAB") == []
+    map_items(house, DF1001="RL1001")
+    order = house.remembered("REFLAB", "worklist", requisition_no=number)
+    assert order["items"] == [{"code": "RL1001", "name": "肿瘤标志物全套", "barcode": "TM0001"}]
+    assert house.say("REFLAB", "ReportStatus", requisition_no=number, event="REGISTER").code == "0"
+    for version in (1, 2):
+        told = house.say(
+            "REFLAB",
+            "SubmitReport",
+            requisition_no=number,
+            version=version,
+            action="FINAL" if version == 1 else "AMEND",
+        )
+        assert told.code == "0", told.text
+    push = house.say("REFLAB", "PushCriticalValue", requisition_no=number, content="HBV DNA 8.2E8")
+    assert push.code == "0", push.text
+
+
+def test_a_pharmacy_speaks_chinese_in_gbk_and_lets_go_what_it_has_not_packed(house: House):
+    number = house.order(perform_dept_code="YF01", patient=patient("欧阳𠮷"))
+    order = house.remembered("PHARMACY", "worklist", requisition_no=number)
+    assert order["items"][0]["code"] == "CT0203"
+    assert house.seen("PHARMACY", "PrescriptionSend", requisition_no=number)["result_code"] == "成功"
+    cancelled = house.call(
+        "HIS",
+        "SubmitRequisition",
+        requisition_no=number,
+        perform_dept_code="YF01",
+        action="CANCEL",
+        cancel_reason="停药",
+    )
+    assert cancelled.code == "0", cancelled.text
+    assert house.remembered("PHARMACY", "worklist", requisition_no=number)["state"] == "CANCELLED"
+
+
+def test_a_value_of_a_device_without_a_visit_is_taken_and_its_flood_is_one_value(house: House):
+    value = new("POCT")
+    answers = {house.say("POCT", "PushCriticalValue", critical_id=value).code for _ in range(5)}
+    assert answers == {"0"}
+    assert house.remembered("HIS", "critical_values", critical_id=value)
+    assert len([one for one in house["HIS"].state()["critical_values"] if one["critical_id"] == value]) == 1
+
+
+def test_a_guest_of_the_health_centre_is_examined_and_its_screens_show_it_in_chinese(house: House):
+    number, value = new("TJ"), new("WJZ")
+    told = house.say("TJ", "SubmitRequisition", requisition_no=number)
+    assert told.code == "0", told.text
+    assert house.remembered("PACS", "worklist", requisition_no=number)
+    assert house.call("PACS", "ReportStatus", requisition_no=number, event="REGISTER", items=()).code == "0"
+    assert house.remembered("TJ", "guests", requisition_no=number)["state"] == "已登记"
+    assert house.call("PACS", "PushCriticalValue", critical_id=value, requisition_no=number, orders=()).code == "0"
+    assert "栓塞" in house.remembered("TJ", "alerts", critical_id=value)["content"]
+
+
+@pytest.mark.parametrize("name", ["REGION", "TJ", "INTERNET"])
+@pytest.mark.parametrize("fault", [{"garbage": 1}, {"half_close": 1}, {"wrong_charset": 1}, {"empty": 1}])
+def test_whatever_goes_wrong_outside_what_was_to_be_told_is_told(house: House, name: str, fault: dict[str, int]):
+    number, report = registered(house), new("BG")
+    operation = "SubmitReport" if name in ("REGION", "INTERNET") else "ReportStatus"
+    house[name].disturb(**fault)
+    if operation == "SubmitReport":
+        assert send_report(house, number, report).code == "0"
+    else:
+        assert house.call("PACS", "ReportStatus", requisition_no=number, event="EXAM_DONE", items=()).code == "0"
+    until(lambda: {one.state for one in house.deliveries(name, operation)} == {"DELIVERED"})
+
+
+# --- what they have in common -----------------------------------------------------------------------------------------
+
+
+def registered(house: House) -> str:
+    """A requisition that the PACS has registered."""
+    number = house.order()
+    house.remembered("PACS", "worklist", requisition_no=number)
+    told = house.call("PACS", "ReportStatus", requisition_no=number, event="REGISTER", items=())
+    assert told.code == "0", told.text
+    return number
+
+
+def send_report(house: House, number: str, report: str, **changes: Any) -> Told:
+    requisitions = (RequisitionRef(requisition_no=number),)
+    return house.call("PACS", "SubmitReport", report_no=report, requisitions=requisitions, **changes)
+
+
+def visit_event(house: House, visit: str, event: str, number: str) -> Told:
+    about = replace(sample("ReportVisitEvent").visit, visit_no=visit)
+    return house.call("HIS", "ReportVisitEvent", event=VisitEvent(event), event_no=number, visit=about)
+
+
+def allow(house: House, client: str, purpose: RecordPurpose, number: str, *, mask: Mask = Mask.NONE) -> None:
+    with house.core.sessions.begin() as session:
+        set_policy(session, client, purposes=[purpose], mask=mask)
+        add_authorization(
+            session, number, hospital_code=HOSPITAL, client=client, purpose=purpose, patients=[PATIENT],
+            valid_from=date(2026, 1, 1), valid_to=date(2099, 1, 1),
+        )  # fmt: skip
+
+
+def map_items(house: House, **codes: str) -> None:
+    """The hospital's codes -> the laboratory's."""
+    now = datetime.now(UTC)
+    with house.core.sessions.begin() as session:
+        table = tables.take_table(session, tables.Name(HOSPITAL, "REFLAB", "item"), "test", now)
+        lines = [Line(ours, theirs) for ours, theirs in codes.items()]
+        tables.activate(session, table, tables.add_draft(session, table, lines, "test", "test", now), "test", now)
+        go_on(session, settle(session, now), now)
+
+
+def one_item(code: str) -> tuple[Any, ...]:
+    first = sample("SubmitRequisition").items[0]
+    return (replace(first, item_code=code, barcode="TM0001", package_code=None, package_name=None),)
+
+
+def patient(name: str) -> Any:
+    return replace(sample("SubmitRequisition").patient, patient_name=name)
+
+
+def envelope12(body: str) -> bytes:
+    return (
+        f'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>{body}</s:Body></s:Envelope>'.encode()
+    )
