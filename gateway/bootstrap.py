@@ -39,6 +39,7 @@ from gateway.facades.intake import Intake
 from gateway.figures import DatabaseFigures
 from gateway.logs import GunicornLog
 from gateway.messages.wire import Wire
+from gateway.model.delivery import Lane
 from gateway.monitoring import FOLDER as METRICS_FOLDER
 from gateway.monitoring import Metrics, forget_process, prepare_folder
 from gateway.nodes.agreement import agreed_settings
@@ -55,6 +56,8 @@ from gateway.operations.table import HANDLERS, HOOKS
 from gateway.operations.unit import Site
 from gateway.partners.expiry import CertificateWatch
 from gateway.partners.registry import Partners
+from gateway.polling.worker import Surroundings as PollSurroundings
+from gateway.polling.worker import run_polls
 from gateway.reconciliation.asking import Books, asked_books
 from gateway.reconciliation.booking import Counterpart
 from gateway.reconciliation.rounds import Inbox, Nightly, look_at_open_items
@@ -362,6 +365,50 @@ def run_delivery_worker(settings: Settings, log_file: Path | None = None, *, alo
         for thread in threads:
             thread.join()
         core.engine.dispose()
+
+
+# --- Polling ----------------------------------------------------------------------------------------------------------
+
+
+def run_polling(settings: Settings, log_file: Path | None = None, *, alone: bool = True) -> None:
+    """Read the tables and views of partners until a signal ends it.
+
+    Unless it is `alone`, somebody else ends it when the node is to drain.
+    """
+    if alone:
+        _refuse_foreign_key(settings)
+    core, stopping = make_core(settings, log_file=log_file), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    presence = _presence(settings, Kind.POLLING, stopping.set if alone else None, stopping.is_set)
+    presence.start()
+    try:
+        run_polls(settings.partners, _polled(core), stopping)
+    finally:
+        presence.leave()
+        core.engine.dispose()
+
+
+def _polled(core: Core) -> PollSurroundings:
+    """What all polls are given."""
+    settings, holds = core.settings, core.sender.holds
+
+    def is_held(partner: str) -> bool:
+        if holds.may_be_old:
+            core.sender.look_at_holds()
+        return holds.of(partner, Lane.NORMAL) is not None
+
+    return PollSurroundings(
+        sessions=core.sessions,
+        database_url=database_url(settings),
+        intake=make_doors(core).intake,
+        hospital_code=settings.hospital_code,
+        zone=settings.zone,
+        now=core.clock,
+        codes=DatabaseCodes(core.sessions, core.clock),
+        is_held=is_held,
+        process=f"{settings.node_name}:{os.getpid()}",
+    )
 
 
 def _keep_up(core: Core, ended: threading.Event) -> None:

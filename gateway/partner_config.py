@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AnyUrl, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.database_config import KINDS, DatabaseAccess, Poll
 from gateway.maintenance_hours import MaintenanceHours, refuse_endless
 from gateway.partner_security import Auth, FileName, Tls, refuse_impossible
 from gateway.strict import Identifier, Strict
@@ -18,6 +19,7 @@ from gateway.strict import Identifier, Strict
 OUR_CONTRACT = "canonical"
 INSURANCE_INTERFACE = "insurance"
 HL7_MLLP = "hl7-mllp"
+DATABASE = "database"
 MAPPED = ("typed", "call-interface", "hip-message-server", "tech-service", "call", "single", "esb-entry", "hl7-string")
 """Dialects of partners with a contract of their own: their WSDL and stylesheets stand in their folder."""
 Xpath = Annotated[str, Field(min_length=1, max_length=500)]
@@ -138,9 +140,10 @@ class Partner(Strict):
         "esb-entry",
         "hl7-string",
         "hl7-mllp",
+        "database",
     ] = "canonical"
     url: AnyUrl
-    """http or https; of dialect "hl7-mllp" mllp://host:port or mllps://host:port."""
+    """http or https; of dialect "hl7-mllp" mllp://host:port or mllps://host:port; of "database" where that is."""
     soap_version: Literal["1.1", "1.2"] = "1.1"
     client: Identifier | None = None
     """The client name under which this system calls the gateway; the partner's own name when absent."""
@@ -182,6 +185,19 @@ class Partner(Strict):
     """Operation of ours -> how the partner carries it out; SubmitRequisition.CANCEL: that action of it otherwise."""
     insurance: InsurancePlatform | None = None
     """Of an insurance platform, and of no other."""
+    database: DatabaseAccess | None = None
+    """Of a partner of dialect "database", and of no other."""
+    polls: tuple[Poll, ...] = ()
+    """Its tables and views that are read again and again."""
+
+    @model_validator(mode="after")
+    def _database_has_its_tables(self) -> Partner:
+        if self.dialect != DATABASE and (self.database is not None or self.polls):
+            raise ValueError('[database] and [[polls]] belong to dialect = "database"')
+        names = [poll.name for poll in self.polls]
+        if len(set(names)) < len(names):
+            raise ValueError("two [[polls]] have the same name")
+        return self
 
     @field_validator("url")
     @classmethod
@@ -189,6 +205,11 @@ class Partner(Strict):
         if info.data.get("dialect") == HL7_MLLP:
             if value.scheme not in ("mllp", "mllps") or not value.host or not value.port:
                 raise PydanticCustomError("url", "An address of HL7 is mllp://host:port or mllps://host:port")
+        elif info.data.get("dialect") == DATABASE:
+            if value.scheme.partition("+")[0] not in KINDS:
+                raise PydanticCustomError("url", f"The address of a database begins with {', '.join(KINDS)}")
+            if value.username or value.password:
+                raise PydanticCustomError("url", "User and password stand in username and password_file")
         elif value.scheme not in ("http", "https") or not value.host:
             raise PydanticCustomError("url", "URL scheme should be 'http' or 'https'")
         return value
@@ -219,8 +240,8 @@ class Partner(Strict):
     def _mapped_has_its_files(self) -> Partner:
         if self.is_mapped and self.wsdl is None:
             raise ValueError(f'dialect = "{self.dialect}" needs wsdl, the partner\'s own in its folder')
-        if self.operations and not (self.is_mapped or self.dialect == HL7_MLLP):
-            raise ValueError(f"[operations] belongs to the dialects {', '.join((*MAPPED, HL7_MLLP))}")
+        if self.operations and not (self.is_mapped or self.dialect in (HL7_MLLP, DATABASE)):
+            raise ValueError(f"[operations] belongs to the dialects {', '.join((*MAPPED, HL7_MLLP, DATABASE))}")
         return self
 
     @property

@@ -215,6 +215,8 @@ class Serving:
         for number in range(1, self.settings.delivery_workers + 1):
             name = f"worker-{number}"
             children.append(Child(name, [*program, "worker", "--name", name, *common], environment, stage=1))
+        if any(partner.polls for partner in self.settings.partners):
+            children.append(Child("polling", [*program, "polling", *common], environment, stage=1))
         return children
 
     def _other_pids(self, pids: dict[str, int]) -> dict[str, int]:

@@ -30,6 +30,7 @@ from gateway.cli import (
     money,
     nodes,
     partners,
+    polls,
     reconcile,
     records,
     running,
@@ -48,8 +49,8 @@ from gateway.sheets import FileRefused
 
 GROUPS = (
     *(site, running, nodes, database, clients, records, audit),
-    *(storage, partners, codes, accept, deliveries, messages, money, critical, alerts, reconcile, call, explain),
-    *(demo, simulate),
+    *(storage, partners, codes, polls, accept, deliveries, messages, money, critical, alerts, reconcile, call),
+    *(explain, demo, simulate),
 )
 INTERRUPTED = 130
 

@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve)
     app.command("web")(web)
     app.command("worker")(worker)
+    app.command("polling")(polling)
 
 
 def serve(
@@ -79,6 +80,21 @@ def worker(
     settings = load_settings(folder)
     logs.configure(name, file=log_file)
     run_delivery_worker(settings, log_file, alone=parent is None)
+
+
+def polling(
+    log_file: LogFile = None,
+    parent: Parent = None,
+    folder: Folder = HERE,
+) -> None:
+    """Run one process that reads partners' tables and views; of several, on any machine, one reads each poll."""
+    if parent is not None:
+        die_with(parent)
+    from gateway.bootstrap import run_polling
+
+    settings = load_settings(folder)
+    logs.configure("polling", file=log_file)
+    run_polling(settings, log_file, alone=parent is None)
 
 
 def _show_summary(serving: Serving) -> None:

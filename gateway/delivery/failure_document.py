@@ -20,6 +20,7 @@ from gateway.model.delivery import DeliveryState, Lane
 from gateway.operations.dispatch import UNMAPPED, Outcome, PartnerAnswer
 from gateway.partners.client import Reply
 from gateway.partners.connection import Exchange
+from gateway.partners.database.failures import EXPLAINED as OF_DATABASES
 from gateway.partners.failures import FAILURES, UnusableReply, told_as_answer
 from gateway.partners.reply import ReplyReader
 
@@ -122,6 +123,7 @@ CODES = {
     "WITHDRAWN": ("Taken back before it left, by a cancellation.", "nothing"),
     "DISCARDED: …": ("Given up by an operator, with the reason.", "nothing"),
     "TOTAL": ("An insurance platform came to another total on trial, so nothing was settled.", "the lines uploaded"),
+    **OF_DATABASES,
 }
 """Code -> what happened, and where to look. The other codes are those of the contract, or the platform's own."""
 

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     """Looks after the others of `gateway serve`."""
     WEB = "web"
     DELIVERY = "delivery"
+    POLLING = "polling"
 
 
 @dataclass(frozen=True, slots=True)

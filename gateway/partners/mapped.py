@@ -228,7 +228,12 @@ class Mapped:
     # --- the answer ---------------------------------------------------------------------------------------------------
 
     def _answer(self, operation: str, mapping: CompiledMapping, stamp: Stamp, answered: Answered) -> PartnerAnswer:
-        verdict = mapping.success.judge(answered)
+        return self._judged(operation, mapping, stamp, answered, mapping.success.judge(answered))
+
+    def _judged(
+        self, operation: str, mapping: CompiledMapping, stamp: Stamp, answered: Answered, verdict: Verdict
+    ) -> PartnerAnswer:
+        """What an answer means that was judged: our response to a yes, or the partner's code and words."""
         if verdict.meaning is Meaning.UNCLEAR:
             raise UnusableReply("UNCLEAR", detail="The answer holds none of the values that mean yes, no or not now.")
         result = self._result(verdict, stamp)

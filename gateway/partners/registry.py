@@ -12,9 +12,10 @@ from gateway.messages.wire import Wire
 from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.operations.insurance_books import InsuranceBooks, InsuranceDetail, InsuranceTotals, InsuranceUnavailable
-from gateway.partner_config import HL7_MLLP, INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
+from gateway.partner_config import DATABASE, HL7_MLLP, INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.canonical import Canonical
+from gateway.partners.database.dialect import Database
 from gateway.partners.field_limits import FieldLimits, FieldTooLong
 from gateway.partners.hl7_mllp import Hl7Mllp
 from gateway.partners.insurance.dialect import Insurance
@@ -43,6 +44,7 @@ def _own(
 DIALECTS: dict[str, Callable[[Partner, Surroundings], Dialect]] = {
     OUR_CONTRACT: _own(Canonical),
     INSURANCE_INTERFACE: _own(Insurance),
+    DATABASE: Database,
     **dict.fromkeys(MAPPED, Mapped),
     HL7_MLLP: Hl7Mllp,
 }
@@ -83,6 +85,12 @@ class Partners:
         self._dialects = {
             partner.name: DIALECTS[partner.dialect](partner, around) for partner in self._settings.values()
         }
+
+    def close(self) -> None:
+        """Let go of the connections that are kept to partners' databases."""
+        for dialect in self._dialects.values():
+            if isinstance(dialect, Database):
+                dialect.close()
 
     def settings(self, name: str) -> Partner | None:
         """What partner.toml says; None for a partner the site has removed since."""

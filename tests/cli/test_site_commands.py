@@ -20,6 +20,7 @@ from gateway.config import (
 )
 from gateway.critical_rules import CriticalLevel, CriticalTimesRule, SmtpNotifier, WebhookNotifier
 from gateway.database.embedded import create_database, drop_database
+from gateway.database_config import DatabaseAccess, Detail, Mark, Poll
 from gateway.migrate import newest
 from gateway.partner_config import FieldLimit, InsurancePlatform, MappedOperation, Partner, Success
 from gateway.partner_security import Auth, Login, Tls
@@ -132,6 +133,13 @@ def test_the_example_of_a_partner_shows_every_setting_with_its_default():
     assert set(shown["operations"]["SubmitRequisition"]["success"]) == set(Success.model_fields)
     examples = ("url", "client", "username", "password_file", "maintenance", "wsdl", "service", "port", "parameters")
     examples += (*tables, "success")
+    access, (poll,) = shown.pop("database"), shown.pop("polls")
+    assert set(access) == set(DatabaseAccess.model_fields)
+    assert set(poll) == set(Poll.model_fields)
+    for table, part in ((poll["mark"], Mark), (poll["details"][0], Detail)):
+        assert set(table) == set(part.model_fields)
+    shown_defaults = ("again_rows", "again_minutes", "every_seconds", "batch", "rate_per_second", "tries", "trim")
+    assert {key: poll[key] for key in shown_defaults} == {key: Poll.model_fields[key].default for key in shown_defaults}
     defaults = Partner(name="X", url="http://x/").model_dump(mode="json")  # type: ignore[arg-type]
     platform = shown.pop("insurance")
     assert set(platform) == set(InsurancePlatform.model_fields) - {"secret"} | {"secret_file"}

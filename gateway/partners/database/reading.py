@@ -1,0 +1,288 @@
+"""Reads a partner's table or view again and again, in an order that never skips a row (docs/databases.md, "Polls")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta, timezone
+from typing import Any
+
+from lxml import etree
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, not_, select, update
+from sqlalchemy.exc import DBAPIError
+
+from gateway.database_config import DatabaseAccess, Detail, Poll
+from gateway.mapping.dates import read_moment
+from gateway.partner_config import Partner
+from gateway.partners.database.door import Door, Visit
+from gateway.partners.database.failures import DriverMissing, Misfit, OutOfTime, Unfit, number_of, trouble
+from gateway.partners.database.rows import Cell
+from gateway.partners.database.statements import after, value_of
+from gateway.partners.database.tables import Tables, column
+from gateway.partners.database.values import Habits, Place, bound, hospital_time, shown
+from gateway.partners.database.writing import put
+
+NEVER_UNDERSTOOD = (UnicodeError, ValueError, OverflowError)
+"""What drivers raise for a value they cannot read: wrong bytes in a text, a date of the year 0."""
+
+
+class SourceAway(Exception):
+    """The source cannot be read now; the code says why, the text more, without a value."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(detail or code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row as it was read."""
+
+    key: str
+    version: str
+    """Empty when no column tells a changed row."""
+    position: tuple[str, ...]
+    """Where it stands: its time, if the poll goes by time, and its key."""
+    element: etree._Element | None
+    """Its columns and details; None when the driver cannot read it."""
+
+
+class Source:
+    """One poll's table; used by one thread at a time."""
+
+    def __init__(self, partner: Partner, poll: Poll, zone: timezone) -> None:
+        self._partner = partner
+        self._poll = poll
+        self._zone = zone
+        self._door = Door(partner)
+        extra = (poll.table, *(detail.table for detail in poll.details))
+        self._tables = Tables(partner.database or DatabaseAccess(), self._door.kind, zone, extra)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def rows(
+        self, lower: Sequence[str] | None, upper: Sequence[str] | None = None, *, strictly: bool = False
+    ) -> Iterator[list[SourceRow]]:
+        """All rows behind a position and up to another, page by page, as the source orders them. Raises SourceAway.
+
+        By time the rows of the very time of `lower` come too, unless only what stands strictly behind it is wanted.
+        """
+        last: tuple[Any, ...] | None = None
+        while True:
+            with self._visit() as visit:
+                page, last = self._page(visit, lower, upper, last, strictly)
+            if page:
+                yield page
+            if last is None:
+                return
+
+    def row(self, key: str) -> SourceRow | None:
+        """One row by its key; None when it is there no more."""
+        with self._visit() as visit:
+            table, habits = self._table(visit)
+            found = bound(Place(table.name, self._key(table)), key, habits)
+            read = self._read(visit, table, select(*self._selected(table)).where(self._key(table) == found), habits)
+            return read[0][0] if read else None
+
+    def newest(self) -> tuple[str, ...] | None:
+        """The position of the last row there is; None when there is none."""
+        with self._visit() as visit:
+            table, _ = self._table(visit)
+            by = self._order(table)
+            query = select(*by).where(*self._wanted(visit, table)).order_by(*[one.desc() for one in by]).limit(1)
+            row = visit.connection.execute(query).first()
+            return None if row is None else tuple(str(shown(value)) for value in row)
+
+    def _page(
+        self,
+        visit: Visit,
+        lower: Sequence[str] | None,
+        upper: Sequence[str] | None,
+        last: tuple[Any, ...] | None,
+        strictly: bool,
+    ) -> tuple[list[SourceRow], tuple[Any, ...] | None]:
+        """Some rows, and where to go on; None at the end."""
+        table, habits = self._table(visit)
+        by, where = self._order(table), self._wanted(visit, table)
+        if last is not None:
+            where.append(after(by, last))
+        elif lower is not None:
+            values = self._values(table, lower, habits)
+            is_from = self._poll.by == "time" and not strictly
+            where.append(by[0] >= values[0] if is_from else after(by, values))
+        if upper is not None:
+            where.append(not_(after(by, self._values(table, upper, habits))))
+        query = select(*self._selected(table)).where(*where).order_by(*by).limit(self._poll.batch)
+        rows = self._read(visit, table, query, habits)
+        last = rows[-1][1] if len(rows) == self._poll.batch else None
+        return [row for row, _ in rows], last
+
+    def _values(self, table: Table, position: Sequence[str], habits: Habits) -> list[Any]:
+        """A position that was kept as texts; one that somebody has written may hold the time alone."""
+        values = []
+        for one, text in zip(self._order(table), position, strict=False):
+            value = bound(Place(table.name, one), text, habits)
+            if value is None:
+                raise Misfit("START", f"{table.name}.{one.name}: the position of poll {self._poll.name} is none.")
+            values.append(value)
+        return values
+
+    def _read(
+        self, visit: Visit, table: Table, query: Select[Any], habits: Habits
+    ) -> list[tuple[SourceRow, tuple[Any, ...]]]:
+        try:
+            found = visit.connection.execute(query).all()
+        except NEVER_UNDERSTOOD:
+            return self._one_by_one(visit, table, query, habits)
+        return [self._understood(visit, table, row, habits) for row in found]
+
+    def _one_by_one(
+        self, visit: Visit, table: Table, query: Select[Any], habits: Habits
+    ) -> list[tuple[SourceRow, tuple[Any, ...]]]:
+        """The same rows when the driver cannot read one of them: that one comes without its columns."""
+        by, found = self._order(table), []
+        for position in visit.connection.execute(query.with_only_columns(*by)).all():
+            key = position[-1]
+            try:
+                row = visit.connection.execute(select(*self._selected(table)).where(self._key(table) == key)).first()
+            except NEVER_UNDERSTOOD:
+                texts = tuple(str(shown(value)) for value in position)
+                found.append((SourceRow(texts[-1], "", texts, None), tuple(position)))
+                continue
+            if row is not None:
+                found.append(self._understood(visit, table, row, habits))
+        return found
+
+    def _understood(self, visit: Visit, table: Table, row: Any, habits: Habits) -> tuple[SourceRow, tuple[Any, ...]]:
+        poll, values = self._poll, row._mapping
+        element = etree.Element("Row", table=poll.table)
+        self._fill(element, poll.columns, table, values, habits)
+        for detail in poll.details:
+            self._add_details(visit, element, detail, table, values, habits)
+        where = tuple(values[one] for one in self._order(table))
+        version = shown(values[column(table, poll.version_column)]) if poll.version_column is not None else ""
+        texts = tuple(str(shown(value)) for value in where)
+        return SourceRow(texts[-1].rstrip(" "), version or "", texts, element), where
+
+    def _add_details(
+        self, visit: Visit, element: etree._Element, detail: Detail, table: Table, values: Any, habits: Habits
+    ) -> None:
+        other = self._tables.table(visit.connection, detail.table)
+        query = select(*[column(other, name) for name in detail.columns])
+        for theirs, ours in detail.match.items():
+            query = query.where(column(other, theirs) == values[column(table, ours)])
+        order = [column(other, name) for name in detail.order] or list(other.primary_key.columns)
+        for row in visit.connection.execute(query.order_by(*order)).all():
+            self._fill(
+                etree.SubElement(element, "Detail", table=detail.table), detail.columns, other, row._mapping, habits
+            )
+
+    def _fill(self, element: etree._Element, names: Sequence[str], table: Table, values: Any, habits: Habits) -> None:
+        for name in names:
+            value = hospital_time(values[column(table, name)], habits, self._zone)
+            put(element, name, shown(value, trim=self._poll.trim))
+
+    # --- writing back -------------------------------------------------------------------------------------------------
+
+    def mark(self, key: str, values: Mapping[str, str]) -> bool:
+        """Write into columns of a row; False when it is there no more. Raises SourceAway."""
+        with self._visit() as visit:
+            table, habits = self._table(visit)
+            written = {}
+            for name, text in values.items():
+                found, value = value_of(table, Cell(name, _cut(table, name, text)), habits)
+                written[found.name] = value
+            found_key = bound(Place(table.name, self._key(table)), key, habits)
+            done = visit.connection.execute(update(table).where(self._key(table) == found_key).values(written))
+            visit.commit()
+            return done.rowcount > 0
+
+    def close(self) -> None:
+        self._door.close()
+
+    # --- what it is made of -------------------------------------------------------------------------------------------
+
+    def _visit(self) -> _Visits:
+        return _Visits(self._door, self._partner.total_seconds, self._tables)
+
+    def _table(self, visit: Visit) -> tuple[Table, Habits]:
+        return self._tables.table(visit.connection, self._poll.table), self._tables.habits(visit.connection)
+
+    def _key(self, table: Table) -> Column[Any]:
+        return column(table, self._poll.key)
+
+    def _order(self, table: Table) -> list[Column[Any]]:
+        times = [column(table, self._poll.time)] if self._poll.time is not None else []
+        return [*times, self._key(table)]
+
+    def _selected(self, table: Table) -> list[Column[Any]]:
+        """The columns the stylesheet gets, and those by which the row is known."""
+        poll = self._poll
+        matched = [ours for detail in poll.details for ours in detail.match.values()]
+        names = [*poll.columns, poll.key, *matched]
+        names += [name for name in (poll.time, poll.version) if name is not None]
+        return list({column(table, name).name: column(table, name) for name in names}.values())
+
+    def _wanted(self, visit: Visit, table: Table) -> list[ColumnElement[bool]]:
+        habits, conditions = self._tables.habits(visit.connection), []
+        wanted = dict(self._poll.where)
+        if self._poll.by == "mark" and self._poll.mark is not None:
+            wanted[self._poll.mark.column] = self._poll.mark.unread
+        for name, given in wanted.items():
+            texts = given if isinstance(given, tuple) else (given,)
+            values = [value_of(table, Cell(name, str(text)), habits)[1] for text in texts]
+            conditions.append(column(table, name).in_(values))
+        return [and_(*conditions)] if conditions else []
+
+
+class _Visits:
+    """A visit whose troubles are told as SourceAway."""
+
+    def __init__(self, door: Door, seconds: float, tables: Tables) -> None:
+        self._door, self._seconds, self._tables = door, seconds, tables
+        self._visit: Any = None
+
+    def __enter__(self) -> Visit:
+        try:
+            self._visit = self._door.visit(self._seconds)
+            entered: Visit = self._visit.__enter__()
+            return entered
+        except Exception as problem:
+            raise _away(problem, self._door.kind) from None
+
+    def __exit__(self, kind: Any, problem: BaseException | None, trace: Any) -> None:
+        self._visit.__exit__(kind, problem, trace)
+        if isinstance(problem, Exception) and not isinstance(problem, SourceAway):
+            self._tables.forget()
+            raise _away(problem, self._door.kind) from None
+
+
+def _away(problem: Exception, kind: str) -> SourceAway:
+    if isinstance(problem, DriverMissing):
+        return SourceAway("DRIVER", str(problem))
+    if isinstance(problem, OutOfTime):
+        return SourceAway("TIMEOUT")
+    if isinstance(problem, Unfit):
+        return SourceAway(problem.code, str(problem))
+    if isinstance(problem, DBAPIError):
+        number = number_of(problem)
+        return SourceAway(trouble(kind, problem).code, f"error {number} of the database" if number else "")
+    return SourceAway("AWAY", type(problem).__name__)
+
+
+def _cut(table: Table, name: str, text: str) -> str:
+    """A text of ours as long as its column is; words for people may be cut."""
+    limit = getattr(column(table, name).type, "length", None)
+    return text if limit is None else text[: int(limit)]
+
+
+def earlier(position: Sequence[str], minutes: float, zone: timezone) -> list[str]:
+    """The same position some minutes before."""
+    with suppress(ValueError):
+        moment = read_moment(position[0], zone)
+        if moment is not None:
+            before = moment - timedelta(minutes=minutes)
+            has_zone = "+" in position[0] or position[0].endswith("Z")
+            return [(before if has_zone else before.replace(tzinfo=None)).isoformat(), *position[1:]]
+    return list(position)

@@ -1,0 +1,273 @@
+"""One look at a partner's table: every new row becomes a message, and no row can stop the others.
+
+A row counts as read once its outcome is stored with the bookmark, in one transaction. Between the reception's own
+transaction and that one the process may die: the row is then read again, and the reception knows its MessageId.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+
+from lxml import etree
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.database_config import Poll
+from gateway.errors import (
+    CodeAwaited,
+    CodeNotMapped,
+    GatewayError,
+    InvalidMessage,
+    NotAllowed,
+    NotAuthenticated,
+    ServiceUnavailable,
+)
+from gateway.facades.intake import Arrival, Intake
+from gateway.mapping.errors import StylesheetBroken
+from gateway.model.poll import PollRow, RowState
+from gateway.operations.unit import new_txn_no
+from gateway.partners.database.reading import Source, SourceAway, SourceRow, earlier
+from gateway.polling.bookmarks import Bookmarks, Decided
+from gateway.polling.requests import RowRequests, in_words
+
+ROW = "database row"
+"""Stands for the SOAP version of a message that was a row."""
+WAITS = (5, 15, 60, 300, 900)
+"""Seconds before the second, third ... try of a row the gateway cannot take yet."""
+ENDS_THE_LOOK = frozenset({"AWAY", "LOGIN", "TIMEOUT", "DRIVER"})
+"""Troubles of the source after which no further row is asked of it for now."""
+
+_log = logging.getLogger(__name__)
+
+
+class ClientUnknown(Exception):
+    """The partner may not send what its rows become: no client of that name, or without the right."""
+
+
+class Round:
+    """Looks at one poll; used by one thread. `goes_on` is asked before each row."""
+
+    def __init__(
+        self,
+        poll: Poll,
+        client: str,
+        source: Source,
+        requests: RowRequests,
+        bookmarks: Bookmarks,
+        intake: Intake,
+        hospital_code: str,
+        now: Callable[[], datetime],
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._poll = poll
+        self._client = client
+        self._source = source
+        self._requests = requests
+        self._bookmarks = bookmarks
+        self._intake = intake
+        self._hospital_code = hospital_code
+        self._now = now
+        self._goes_on = goes_on
+        self._not_before = 0.0
+        self._mark_trouble: SourceAway | None = None
+
+    def run(self) -> int:
+        """Read what is new; how many rows were decided. Raises SourceAway, ClientUnknown, ServiceUnavailable."""
+        began, seen = self._now(), []
+        self._admit(self._arrival(b"", began))
+        self._mark_trouble = None
+        lower, last = self._bounds()
+        self._write_marks()
+        decided = self._try_again()
+        for page, ahead in self._pages(lower, last):
+            known = self._bookmarks.known(row.key for row in page)
+            seen += list(known)
+            for row in page:
+                if not self._goes_on():
+                    return decided
+                decided += self._look_at(row, known.get(row.key), ahead=ahead)
+        self._bookmarks.looked(seen, lower, began)
+        if self._mark_trouble is not None:
+            raise self._mark_trouble
+        return decided
+
+    # --- where to read ------------------------------------------------------------------------------------------------
+
+    def _bounds(self) -> tuple[list[str] | None, list[str] | None]:
+        """From where on rows are looked at again, and the last that was read; None for no bound."""
+        bookmark = self._bookmarks.begin()
+        if bookmark is None:
+            position = self._first()
+            self._bookmarks.start(position)
+            return None, list(position) if position is not None else None
+        if bookmark.position is None:
+            return None, None
+        last: list[str] = json.loads(bookmark.position)
+        if self._poll.by == "time":
+            return earlier(last, self._poll.again_minutes, timezone(self._now().utcoffset() or timedelta(0))), last
+        return self._bookmarks.lower_bound(self._poll.again_rows) or self._started(last), last
+
+    def _pages(self, lower: list[str] | None, last: list[str] | None) -> Iterator[tuple[list[SourceRow], bool]]:
+        """What is looked at again, which holds rows that were committed late; then what stands behind all that."""
+        if last is not None and self._looks_again(lower):
+            for page in self._source.rows(lower, last):
+                yield page, False
+        for page in self._source.rows(last, strictly=True):
+            yield page, self._poll.by != "mark"
+
+    def _looks_again(self, lower: list[str] | None) -> bool:
+        is_wanted = self._poll.again_rows if self._poll.by == "key" else self._poll.again_minutes
+        return bool(is_wanted) and (lower is not None or self._poll.start == "beginning")
+
+    def _started(self, last: list[str]) -> list[str] | None:
+        """With fewer rows read than are looked at again, that begins where reading began."""
+        start = self._poll.start
+        if start == "beginning":
+            return None
+        return last if start == "now" else [str(start)]
+
+    def _first(self) -> tuple[str, ...] | None:
+        start = self._poll.start
+        if start == "now":
+            return self._source.newest()
+        return None if start in (None, "beginning") else (str(start),)
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def _look_at(self, row: SourceRow, known: PollRow | None, *, ahead: bool) -> int:
+        if known is None:
+            self._take(row, tries=0, round_=0, ahead=ahead)
+            return 1
+        if known.version != row.version:
+            self._take(row, tries=0, round_=known.round, ahead=False)
+            return 1
+        if self._poll.by == "mark" and known.marked and known.state in (RowState.PARKED, RowState.TAKEN):
+            if known.state == RowState.PARKED and self._poll.mark is not None and self._poll.mark.refused is None:
+                return 0  # it has never been marked
+            self._take(row, tries=0, round_=known.round + (known.state == RowState.PARKED), ahead=False)
+            return 1
+        return 0
+
+    def _try_again(self) -> int:
+        rows = self._bookmarks.due(self._now())
+        for known in rows:
+            if not self._goes_on():
+                break
+            row = self._source.row(known.row_key)
+            by_hand = known.state == RowState.RETRY
+            if row is None:
+                self._gone(known)
+            else:
+                tries = 0 if by_hand else known.tries
+                self._take(row, tries=tries, round_=known.round + by_hand, ahead=False)
+        return len(rows)
+
+    def _gone(self, known: PollRow) -> None:
+        position = tuple(json.loads(known.position))
+        self._bookmarks.decide(
+            Decided(known.row_key, known.version, position, False, RowState.SKIPPED, known.tries, known.round,
+                    "GONE", "The row is there no more.", known.txn_no, None, True)
+        )  # fmt: skip
+
+    def _take(self, row: SourceRow, *, tries: int, round_: int, ahead: bool) -> None:
+        """Hand a row over and store what came of it."""
+        self._keep_pace()
+        now = self._now()
+        txn_no = new_txn_no(now)
+        state, code, words, answered = self._received(row, round_, tries, txn_no, now)
+        next_at = now + timedelta(seconds=WAITS[min(tries, len(WAITS) - 1)]) if state is RowState.WAITING else None
+        decided = Decided(
+            row.key, row.version, row.position, ahead, state, tries + 1, round_,
+            code, words, answered, next_at, not self._is_to_be_marked(state),
+        )  # fmt: skip
+        self._bookmarks.decide(decided)
+        if not decided.marked:
+            self._mark(decided.key, state, code, words, answered)
+
+    def _received(
+        self, row: SourceRow, round_: int, tries: int, txn_no: str, now: datetime
+    ) -> tuple[RowState, str, str, str | None]:
+        """State, code, words and transaction of a row that was handed over."""
+        arrival = self._arrival(_written(row), now, txn_no, self._requests.message_id(row, round_))
+        self._admit(arrival)
+        operation = self._poll.operation
+        try:
+            result = self._intake.take(
+                arrival, operation, lambda: (operation, self._requests.make(row, round_)), set()
+            ).result
+        except (ServiceUnavailable, SQLAlchemyError, StylesheetBroken):
+            raise
+        except CodeAwaited as problem:
+            return RowState.WAITING, "UNMAPPED", in_words(problem), None
+        except (InvalidMessage, CodeNotMapped) as problem:
+            return RowState.PARKED, problem.code, in_words(problem), None
+        except GatewayError as problem:
+            return RowState.PARKED, problem.code, problem.text_en, None
+        except Exception as problem:
+            _log.error("A row of poll %s cannot be taken.", self._poll.name, exc_info=problem)
+            return RowState.PARKED, "INTERNAL", type(problem).__name__, None
+        if result.result_code == "0" or result.parked:
+            return RowState.TAKEN, result.result_code, result.result_text, result.gateway_txn_no
+        waits = result.retryable and tries + 1 < self._poll.tries
+        state = RowState.WAITING if waits else RowState.PARKED
+        return state, result.result_code, result.result_text_en, result.gateway_txn_no
+
+    def _arrival(self, raw: bytes, now: datetime, txn_no: str = "", message_id: str = "") -> Arrival:
+        return Arrival(ROW, raw, now, txn_no, self._hospital_code, message_id=message_id)
+
+    def _admit(self, arrival: Arrival) -> None:
+        """In the name of the partner's client. Raises ClientUnknown: that is no matter of a row."""
+        try:
+            self._intake.admit_known(arrival, self._client).require(self._poll.operation)
+        except (NotAllowed, NotAuthenticated):
+            raise ClientUnknown(
+                f"the client {self._client} does not exist, is disabled or may not call {self._poll.operation}"
+            ) from None
+
+    def _keep_pace(self) -> None:
+        wait = self._not_before - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        self._not_before = time.monotonic() + 1 / self._poll.rate_per_second
+
+    # --- writing back -------------------------------------------------------------------------------------------------
+
+    def _is_to_be_marked(self, state: RowState) -> bool:
+        if state is RowState.WAITING:
+            return False
+        mark = self._poll.mark
+        has_mark = mark is not None and (state is not RowState.PARKED or mark.refused is not None)
+        return has_mark or bool(self._poll.answer)
+
+    def _write_marks(self) -> None:
+        for row in self._bookmarks.unmarked():
+            if not self._goes_on():
+                return
+            self._mark(row.row_key, RowState(row.state), row.code, row.words, row.txn_no)
+
+    def _mark(self, key: str, state: RowState, code: str, words: str, txn_no: str | None) -> None:
+        mark, values = self._poll.mark, {}
+        if mark is not None and state in (RowState.TAKEN, RowState.SKIPPED):
+            values[mark.column] = mark.taken
+        elif mark is not None and mark.refused is not None:
+            values[mark.column] = mark.refused
+        told = {"code": code, "text": words, "transaction": txn_no or "", "time": self._now().isoformat()}
+        values |= {name: told[what] for name, what in self._poll.answer.items()}
+        try:
+            if values:
+                self._source.mark(key, values)
+        except SourceAway as problem:
+            if problem.code in ENDS_THE_LOOK:
+                raise
+            self._mark_trouble = problem  # somebody holds this row: the others go on, and it is tried again
+            return
+        self._bookmarks.marked(key)
+
+
+def _written(row: SourceRow) -> bytes:
+    element = row.element if row.element is not None else etree.Element("Row")
+    written: bytes = etree.tostring(element, encoding="utf-8")
+    return written

@@ -1,0 +1,224 @@
+"""A laboratory that only fills a table: each row becomes a message once, in order; none is skipped or in the way."""
+
+import pytest
+from sqlalchemy import text
+
+from gateway.model.journal import JournalEntry
+from gateway.model.poll import PollRow, RowState
+from gateway.partners.database.reading import SourceAway
+from gateway.polling.rounds import ClientUnknown
+from hospital import Hospital
+from tests.partners.database.conftest import Middle
+from tests.partners.database.poller import Reader, lab, put
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+
+
+def test_rows_become_messages_in_their_order_and_once(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, batch=2)
+    put(middle, 3, 1, 2, 5)
+    assert reader.look() == 4
+    assert reader.taken() == ["1", "2", "3", "5"]
+    assert reader.look() == 0
+    put(middle, 6)
+    assert reader.look() == 1
+    assert reader.taken()[-1] == "6"
+    entry = hospital.row(JournalEntry, message_id="results-1")
+    assert (entry.sender_code, entry.soap_version) == ("LIS", "database row")
+
+
+def test_a_row_that_was_committed_late_with_a_lower_key_is_taken_too(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, again_rows=3)
+    put(middle, 1, 2, 4, 5)
+    reader.look()
+    put(middle, 3)
+    assert reader.look() == 1
+    assert reader.taken() == ["1", "2", "4", "5", "3"]
+
+
+def test_what_lies_further_back_is_not_looked_at_again(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, again_rows=2)
+    put(middle, 1, 3, 4, 5, 6, 7)
+    reader.look()
+    put(middle, 2)
+    assert reader.look() == 0
+    assert len(hospital.rows(PollRow)) <= 4, "old rows are not remembered for ever"
+
+
+def test_by_time_a_late_commit_within_the_overlap_is_taken(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, by="time", time="FOUND_AT", again_minutes=10)
+    put(middle, 1, at="2026-11-16 08:00:00")
+    put(middle, 2, at="2026-11-16 08:20:00")
+    reader.look()
+    put(middle, 3, at="2026-11-16 08:12:00")
+    put(middle, 4, at="2026-11-16 08:20:00")
+    put(middle, 9, at="2026-11-16 08:05:00")
+    assert reader.look() == 2
+    assert reader.taken() == ["1", "2", "3", "4"]
+    assert reader.look() == 0
+
+
+def test_reading_may_begin_now_or_behind_a_key(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, start="now")
+    put(middle, 1, 2)
+    assert reader.look() == 0
+    put(middle, 3)
+    reader.look()
+    later = Reader(middle, hospital, reader.poll.model_copy(update={"name": "later", "start": "2"}))
+    later.look()
+    assert reader.taken()[:1] == ["3"]
+    assert {row.row_key for row in hospital.rows(PollRow, poll="later")} == {"3"}
+
+
+def test_text_keys_are_read_in_the_order_of_the_source(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, key_type="VARCHAR(20)")
+    put(middle, "20261116-002", "20261116-001")
+    reader.look()
+    put(middle, "20261116-003")
+    reader.look()
+    assert reader.taken() == ["20261116-001", "20261116-002", "20261116-003"]
+
+
+def test_after_a_crash_between_acceptance_and_bookmark_the_row_is_known(
+    middle: Middle, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+):
+    reader = lab(middle, hospital)
+    put(middle, 1, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader.bookmarks, "decide", lambda row: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            reader.look()
+    assert reader.taken() == ["1"]
+    assert reader.look() == 2
+    assert reader.taken() == ["1", "2"]
+
+
+def test_a_refused_row_is_parked_and_the_others_go_on(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    put(middle, 1)
+    put(middle, 2, content="")
+    put(middle, 3)
+    assert reader.look() == 3
+    assert reader.taken() == ["1", "3"]
+    (parked,) = reader.rows(RowState.PARKED)
+    assert (parked.row_key, parked.code) == ("2", "SYS-400")
+    assert "Content" in parked.words
+    assert len(reader.kept) == 1, "a critical value nobody can read is kept and told all the same"
+    assert hospital.alerts().count("POLL_PARKED") == 1
+    put(middle, 4, content="")
+    reader.look()
+    assert hospital.alerts().count("POLL_PARKED") == 1, "one alert, however many are parked"
+
+
+def test_a_parked_row_that_was_mended_is_taken_when_somebody_says_so(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    put(middle, 1, content="")
+    reader.look()
+    middle.run("UPDATE RESULTS SET CONTENT = 'K 6.9' WHERE ID = 1")
+    assert reader.look() == 0
+    with hospital.sessions.begin() as session:
+        session.execute(text("UPDATE poll_row SET state = 'RETRY'"))
+    assert reader.look() == 1
+    assert reader.taken() == ["1"]
+    assert [entry.message_id for entry in hospital.rows(JournalEntry)] == ["results-1-R1"]
+
+
+def test_a_changed_row_with_a_version_is_a_new_message(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, version="VERSION")
+    put(middle, 1)
+    reader.look()
+    middle.run("UPDATE RESULTS SET CONTENT = 'K 7.1', VERSION = 2 WHERE ID = 1")
+    assert reader.look() == 1
+    assert {entry.message_id for entry in hospital.rows(JournalEntry)} == {"results-1-1", "results-1-2"}
+
+
+def test_by_mark_each_row_is_taken_when_it_is_ready_and_told_what_became_of_it(middle: Middle, hospital: Hospital):
+    reader = lab(
+        middle, hospital, by="mark", mark={"column": "FLAG", "refused": "2"}, answer={"CODE": "code", "MSG": "text"}
+    )
+    put(middle, 1)
+    put(middle, 2, content="")
+    put(middle, 3, flag="N")
+    assert reader.look() == 2
+    assert middle.rows("SELECT ID, FLAG, CODE FROM RESULTS ORDER BY ID") == [
+        (1, "1", "0"),
+        (2, "2", "SYS-400"),
+        (3, "N", None),
+    ]
+    middle.run(
+        "UPDATE RESULTS SET FLAG = '0', CONTENT = 'Na 110' WHERE ID = 2", "UPDATE RESULTS SET FLAG = '0' WHERE ID = 3"
+    )
+    assert reader.look() == 2
+    assert sorted(reader.taken()) == ["1", "2", "3"]
+    assert middle.rows("SELECT DISTINCT FLAG FROM RESULTS") == [("1",)]
+
+
+def test_a_mark_that_could_not_be_written_is_written_later(
+    middle: Middle, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+):
+    reader = lab(middle, hospital, by="mark", mark={"column": "FLAG"})
+    put(middle, 1, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader.source, "mark", lambda key, values: (_ for _ in ()).throw(SourceAway("LOCKED")))
+        with pytest.raises(SourceAway, match="LOCKED"):
+            reader.look()
+    assert reader.taken() == ["1", "2"], "a row somebody holds stops no other"
+    assert reader.look() == 0
+    assert middle.rows("SELECT DISTINCT FLAG FROM RESULTS") == [("1",)]
+    assert reader.taken() == ["1", "2"]
+
+
+def test_without_the_right_nothing_is_read(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    reader.rights = frozenset()
+    put(middle, 1)
+    with pytest.raises(ClientUnknown):
+        reader.look()
+    assert reader.taken() == []
+
+
+def test_a_renamed_column_is_told_by_its_name(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    put(middle, 1)
+    reader.look()
+    middle.run("ALTER TABLE RESULTS RENAME COLUMN CONTENT TO TEXT_OF_IT")
+    put_again = "INSERT INTO RESULTS (ID, TEXT_OF_IT) VALUES (2, 'Na 110')"
+    middle.run(put_again)
+    with pytest.raises(SourceAway):
+        reader.look()
+    with pytest.raises(SourceAway, match="no column CONTENT"):
+        reader.look()
+    middle.run("ALTER TABLE RESULTS RENAME COLUMN TEXT_OF_IT TO CONTENT")
+    assert reader.look() == 1
+
+
+def test_rows_of_a_second_table_come_with_their_row(middle: Middle, hospital: Hospital):
+    middle.run("CREATE TABLE ITEMS (RESULT_ID INTEGER, SEQ INTEGER, NAME VARCHAR(20), PRIMARY KEY (RESULT_ID, SEQ))")
+    detail = {"table": "ITEMS", "columns": ["SEQ", "NAME"], "match": {"RESULT_ID": "ID"}}
+    reader = lab(middle, hospital, details=[detail])
+    put(middle, 1)
+    middle.run("INSERT INTO ITEMS VALUES (1, 2, 'Na'), (1, 1, 'K'), (2, 1, 'Ca')")
+    row = reader.source.row("1")
+    assert row is not None
+    assert row.element is not None
+    assert [one.findtext("NAME") for one in row.element.iter("Detail")] == ["K", "Na"]
+
+
+def test_a_view_is_read_like_a_table(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, table="V_RESULTS", where={"FLAG": ["0", "5"]})
+    middle.run("CREATE VIEW V_RESULTS AS SELECT ID, CONTENT, FOUND_AT, FLAG FROM RESULTS")
+    put(middle, 1)
+    put(middle, 2, flag="9")
+    put(middle, 3, flag="5")
+    reader.look()
+    assert reader.taken() == ["1", "3"]
+
+
+def test_a_row_of_characters_xml_cannot_hold_is_taken_without_them(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    put(middle, 1, content="K \x0b6.9 \x01王𠮷祥")
+    reader.look()
+    row = reader.source.row("1")
+    assert row is not None
+    assert row.element is not None
+    assert row.element.findtext("CONTENT") == "K 6.9 王𠮷祥"
