@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.mapping.codes import Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed, StylesheetBroken
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import UNMAPPED, MissingCode, Outcome, PartnerAnswer
 
 
 class DriverMissing(Exception):
@@ -217,8 +217,9 @@ def told_as_answer(problem: Exception, kind: str, *, timed_out: bool, may_be_don
     if isinstance(problem, Unfit):
         return PartnerAnswer(Outcome.FAULT, problem.code, detail=str(problem))
     if isinstance(problem, Unmapped):
-        parked = problem.policy is UnmappedPolicy.PARK
-        return PartnerAnswer(Outcome.NOT_SENT if parked else Outcome.FAULT, "UNMAPPED", detail=str(problem))
+        outcome = Outcome.NOT_SENT if problem.policy is UnmappedPolicy.PARK else Outcome.FAULT
+        missing = MissingCode(problem.table, problem.value)
+        return PartnerAnswer(outcome, UNMAPPED, detail=str(problem), missing=missing)
     if isinstance(problem, MappingFailed):
         return PartnerAnswer(Outcome.FAULT, "MAPPING", detail=str(problem))
     if isinstance(problem, OutOfTime):
