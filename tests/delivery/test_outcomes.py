@@ -55,6 +55,26 @@ def test_an_attempt_is_kept_with_its_code_and_the_partner_s_answer(site, his):
     assert row.finished_at is not None
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "code", "detail"),
+    [
+        (
+            "raw:<!DOCTYPE html><html>王机密</html>",
+            "NOT-XML",
+            "A web page came instead, such as one that asks for a login.",
+        ),
+        ("reply:<Response>王机密</Response>", "NOT-SOAP", "The root of the reply is <Response>, no SOAP envelope."),
+        ("raw:", "EMPTY", "The reply has no content."),
+        ("ok", "0", None),
+    ],
+)
+def test_what_was_wrong_with_an_answer_is_kept_with_the_attempt_and_nothing_of_it(site, his, behaviour, code, detail):
+    delivery = attempt(site, his, behaviour, "ChargeItem")
+    with site.sessions() as session:
+        query = text("SELECT code, detail FROM delivery_attempt WHERE delivery_id = :id")
+        assert session.execute(query, {"id": delivery}).one() == (code, detail)
+
+
 def test_a_medical_record_is_passed_on_and_not_kept(site, his):
     assert site.ask(site.forward("GetMedicalRecord", ""), keep=False).is_yes
     assert site.newest().answer is None

@@ -69,6 +69,16 @@ def owner_of_the_partner(site) -> int:
     return int(name.rpartition("-")[2])
 
 
+def test_what_was_committed_when_the_gateway_died_before_it_sent_leaves_once_when_it_is_back(make_site, his):
+    """Edge case 44: killed between commit and send. With real kills of all processes: `make chaos`."""
+    delivery = make_site(his.partner("HIS")).put(make_site(his.partner("HIS")).forward())[0]
+    assert his.received == []
+    back = make_site(his.partner("HIS"))
+    with back.working():
+        back.wait_for(delivery, "DELIVERED", 10)
+    assert len(his.received) == 1
+
+
 def test_a_process_that_is_told_to_end_ends_by_itself(make_site, his):
     site = make_site(his.partner("HIS"))
     his.behave = lambda request: "slow:0.5"
