@@ -32,6 +32,7 @@ from gateway.delivery.holds import Holds
 from gateway.delivery.hours import MaintenancePlan
 from gateway.delivery.jobs import Jobs
 from gateway.delivery.sending import Sender
+from gateway.delivery.waiting import settle_hourly
 from gateway.delivery.worker import run_worker
 from gateway.documents import Documents
 from gateway.errors import InvalidMessage
@@ -83,6 +84,7 @@ UPKEEP: tuple[Callable[[Session, datetime], object], ...] = (
     expire_parked,
     forget_old_looks,
     forget_unmapped,
+    settle_hourly,
     alert_disagreements,
 )
 """What is due by the clock, whether a message comes or not."""

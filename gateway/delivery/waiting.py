@@ -14,13 +14,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from gateway.codes.picture import Asked
-from gateway.codes.unmapped import open_number
+from gateway.codes.unmapped import open_number, settle
 from gateway.delivery.policy import Verdict
 from gateway.mapping.codes import UnmappedPolicy
 from gateway.model.code_table import UnmappedCode, WaitingForCode
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.operations.dispatch import UNMAPPED, PartnerAnswer
+from gateway.store import take_turn
 
+TURN = "codes"
 AGAIN_AT_ONCE = 1.0
 """Seconds until a message is tried again whose code may have got its row while it was looked up."""
 
@@ -103,6 +105,13 @@ def go_on(session: Session, numbers: Sequence[int], now: datetime) -> int:
     jobs = session.scalars(_GO_ON, {"numbers": list(numbers)}).all()
     session.execute(_JOBS_NOW, {"jobs": jobs})
     return len(jobs)
+
+
+def settle_hourly(session: Session, now: datetime) -> int:
+    """Let go what has a row since today; the first process of the site does it in each hour. How many there were."""
+    if not take_turn(session, TURN, now.replace(minute=0, second=0, microsecond=0)):
+        return 0
+    return go_on(session, settle(session, now), now)
 
 
 def hasten(session: Session, partner: str) -> int:

@@ -219,6 +219,18 @@ def test_a_row_that_counts_from_tomorrow_is_found_by_itself(ward: Ward):
     assert ward.waits(delivery)
 
 
+def test_a_row_that_counts_since_midnight_settles_what_waits_for_it_within_the_hour(ward: Ward):
+    delivery, today = ward.send("0577"), datetime.now(UTC)
+    ward.use(Line("0577", "XGK", valid_from=today.date() + timedelta(days=2)))
+    ward.site.sender.attempt(delivery)
+    let_go = []
+    for days in (1, 2, 2):
+        with ward.site.sessions.begin() as session:
+            let_go.append(waiting.settle_hourly(session, today + timedelta(days=days)))
+    assert let_go == [0, 1, 0]
+    assert ward.all(Alert)[0].settled_at is not None
+
+
 def test_another_policy_lets_it_go_on_too(ward: Ward):
     with ward.site.working():
         delivery = ward.send("0577")
