@@ -36,6 +36,7 @@ from gateway.delivery.waiting import settle_hourly
 from gateway.delivery.worker import run_worker
 from gateway.documents import Documents
 from gateway.errors import InvalidMessage
+from gateway.facades.application import FacadeServer
 from gateway.facades.intake import Intake
 from gateway.figures import DatabaseFigures
 from gateway.logs import GunicornLog
@@ -107,6 +108,7 @@ class Core:
     dispatch: QueueDispatch
     clock: Callable[[], datetime]
     room: Room
+    codes: DatabaseCodes
 
 
 def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None = None) -> Core:
@@ -128,7 +130,7 @@ def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None 
     )
     dispatch = QueueDispatch(settings, sender)
     room = Room(settings.storage, _folders(settings, log_file), engine, clock)
-    return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock, room)
+    return Core(settings, engine, sessions, contract, wire, partners, sender, dispatch, clock, room, codes)
 
 
 def _folders(settings: Settings, log_file: Path | None) -> dict[str, Path]:
@@ -216,7 +218,18 @@ def web_application(core: Core, metrics: Path | None = None, drain: Drain | None
     settings = core.settings
     documents = Documents(core.contract, settings.endpoint)
     doors = make_doors(core)
-    limits = settings.limits
+    limits = Limits(settings.limits.body_bytes, settings.limits.report_bytes, settings.server.request_seconds)
+    counts = _metrics(core, metrics)
+    facades = FacadeServer(
+        settings.facades,
+        doors.intake,
+        codes=core.codes,
+        clock=core.clock,
+        limits=limits,
+        metrics=counts,
+        base_url=settings.endpoint.removesuffix("/soap"),
+        hospital_code=settings.hospital_code,
+    )
     return SoapServer(
         Parts(
             contract=core.contract,
@@ -224,13 +237,14 @@ def web_application(core: Core, metrics: Path | None = None, drain: Drain | None
             reception=doors.reception,
             directory=doors.clients,
             documents=documents,
-            index_page=IndexPage(core.contract, documents, settings.endpoint),
-            limits=Limits(limits.body_bytes, limits.report_bytes, settings.server.request_seconds),
-            metrics=_metrics(core, metrics),
+            index_page=IndexPage(core.contract, documents, settings.endpoint, facades.list()),
+            limits=limits,
+            metrics=counts,
             clock=core.clock,
             readiness=_Readiness(database_url(settings), core.room),
             keep_unreadable_push=doors.keep_unreadable_push,
             require_room=core.room.require,
+            facades=facades,
             draining=(drain or Drain()).has_begun,
         )
     )

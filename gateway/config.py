@@ -1,4 +1,4 @@
-"""The site's settings: gateway.toml, partners/<name>/partner.toml and the environment, checked once at the start.
+"""The site's settings: gateway.toml, partner.toml, facade.toml and the environment, checked once at the start.
 
 Every key of gateway.toml can be given as GATEWAY_<KEY>, with two underscores between a table and its key
 (GATEWAY_SERVER__PORT); a secret may be put into a file that GATEWAY_<KEY>_FILE names. A bad value stops the start and
@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.critical_rules import CriticalRules, SmtpNotifier, WebhookNotifier
+from gateway.facade_config import Facade
 from gateway.partner_config import Partner
 from gateway.strict import Identifier, Strict
 from gateway.terms import RequisitionType, VisitType
@@ -216,6 +217,7 @@ class Settings(BaseSettings):
     routes: tuple[Route, ...] = ()
     notifiers: tuple[Annotated[WebhookNotifier | SmtpNotifier, Field(discriminator="kind")], ...] = ()
     partners: tuple[Partner, ...] = ()
+    facades: tuple[Facade, ...] = ()
 
     @field_validator("database_url")
     @classmethod
@@ -286,11 +288,12 @@ def load_settings(folder: Path) -> Settings:
     """
     main = folder / "gateway.toml"
     values = _read_toml(main)
-    for key in ("folder", "partners"):
+    for key in ("folder", "partners", "facades"):
         if key in values:
             raise ConfigurationError(f"{main}: {key} is no key of this file: leave it out.")
     values["notifiers"] = [_with_secret(main, one) for one in values.get("notifiers", ())]
     values["partners"] = [_read_partner(path) for path in sorted(folder.glob("partners/*/partner.toml"))]
+    values["facades"] = [read_facade(path) for path in sorted(folder.glob("facades/*/facade.toml"))]
     try:
         # GATEWAY_FOLDER says where to look when nobody else does; it never replaces the folder asked for.
         settings = Settings(folder=folder.resolve(), **values).model_copy(update={"folder": folder.resolve()})
@@ -331,6 +334,17 @@ def _read_partner(path: Path) -> Partner:
         if isinstance(problem, TypeError):
             raise ConfigurationError(f"{path}: name, folder and files are no keys, leave them out.") from None
         raise ConfigurationError(_one_line(path, problem)) from None
+
+
+def read_facade(path: Path) -> Facade:
+    """The facade of a facade.toml. Raises ConfigurationError."""
+    values = _read_toml(path)
+    try:
+        return Facade(name=path.parent.name, folder=path.parent.absolute(), files=_digest(path.parent), **values)
+    except ValidationError as problem:
+        raise ConfigurationError(_one_line(path, problem)) from None
+    except TypeError:
+        raise ConfigurationError(f"{path}: name, folder and files are no keys, leave them out.") from None
 
 
 def _digest(folder: Path) -> str:

@@ -6,11 +6,21 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from lxml import etree
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.strict import Identifier, Strict
 
-Xpath = Annotated[str, Field(min_length=1, max_length=500)]
+
+def _is_xpath(text: str) -> str:
+    try:
+        etree.XPath(text)
+    except etree.XPathSyntaxError:
+        raise ValueError("is no XPath") from None
+    return text
+
+
+Xpath = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_is_xpath)]
 FileName = Annotated[str, Field(min_length=1, max_length=200)]
 """A path below the facade's folder, or gateway:... for what ships with the gateway."""
 FacadeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]

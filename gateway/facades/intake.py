@@ -73,27 +73,34 @@ class Intake:
         self.wire = wire
         self._conversion = Conversion(contract, wire)
         self._reception = reception
-        self._clients = clients
+        self.clients = clients
         self._keep_unreadable_push = keep_unreadable_push
         self._require_room = require_room
 
     def admit(self, arrival: Arrival, credentials: Credentials | None) -> AuthenticatedClient:
         """The client these credentials prove. Raises NotAuthenticated, TooMany."""
-        arrival.caller = self._clients.authenticate(credentials)
+        arrival.caller = self.clients.authenticate(credentials)
         return arrival.caller
 
     def admit_known(self, arrival: Arrival, name: str) -> AuthenticatedClient:
         """The client of that name, which something else than a password proves. Raises NotAuthenticated."""
-        arrival.caller = self._clients.known(name)
+        arrival.caller = self.clients.known(name)
         return arrival.caller
 
     def take(
-        self, arrival: Arrival, operation: str | None, make: Callable[[], tuple[str, etree._Element]], repairs: Repairs
+        self,
+        arrival: Arrival,
+        operation: str | None,
+        make: Callable[[], tuple[str, etree._Element]],
+        repairs: Repairs,
+        *,
+        message_id: str = "",
     ) -> Any:
         """The response to an admitted message.
 
         `make` maps it: our operation, and its request without namespace and in any order. Where `operation` is known
-        before, rights are asked before the work. Raises MessageFault; a refusal by a rule is a response.
+        before, rights are asked before the work. `message_id` is taken where the request has none; without either it
+        is made of the content. Raises MessageFault; a refusal by a rule is a response.
         """
         assert arrival.caller is not None
         if operation is not None:
@@ -102,9 +109,9 @@ class Intake:
             found, made = make()
             if operation is None:
                 self._require(arrival, found)
-            request = self._read(arrival, found, made, repairs)
+            request = self._read(arrival, found, made, repairs, message_id)
         except (InvalidMessage, CodeNotMapped) as reason:
-            self._keep(arrival, reason)
+            self.keep_unreadable(arrival, arrival.operation, reason)
             raise
         arrival.message_id = request.header.message_id
         response = self._reception.receive(
@@ -128,26 +135,28 @@ class Intake:
         arrival.caller.require(operation)
         self._require_room(operation)
 
-    def _read(self, arrival: Arrival, operation: str, made: etree._Element, repairs: Repairs) -> Any:
+    def _read(self, arrival: Arrival, operation: str, made: etree._Element, repairs: Repairs, message_id: str) -> Any:
         assert arrival.caller is not None
-        defaults = Defaults(arrival.caller.name, arrival.hospital_code, arrival.received_at)
+        defaults = Defaults(arrival.caller.name, arrival.hospital_code, arrival.received_at, message_id)
         try:
             wrapper = wrapper_of(self.contract, operation, made, defaults)
         except MappingFailed as problem:
-            raise InvalidMessage("报文无法转换为接口规范的内容。", str(problem)) from None
+            raise InvalidMessage(f"报文无法转换：{problem}", str(problem)) from None
         return self._conversion.read(operation, wrapper, repairs)
 
-    def _keep(self, arrival: Arrival, reason: MessageFault) -> None:
-        """A critical value nobody can read is kept and alarms the duty office, as at /soap."""
-        if arrival.operation == PUSH and arrival.caller is not None and isinstance(reason, InvalidMessage):
-            self._keep_unreadable_push(
-                txn_no=arrival.txn_no,
-                received_at=arrival.received_at,
-                sender_code=arrival.caller.name,
-                soap_version=arrival.came_by,
-                xml=arrival.raw,
-                reason=reason,
-            )
+    def keep_unreadable(self, arrival: Arrival, operation: str, reason: MessageFault) -> None:
+        """A critical value nobody can read is kept and alarms the duty office, as at /soap; nothing else is."""
+        if operation != PUSH or arrival.caller is None or not isinstance(reason, InvalidMessage):
+            return
+        self._require(arrival, operation)
+        self._keep_unreadable_push(
+            txn_no=arrival.txn_no,
+            received_at=arrival.received_at,
+            sender_code=arrival.caller.name,
+            soap_version=arrival.came_by,
+            xml=arrival.raw,
+            reason=reason,
+        )
 
     # --- what stylesheets make the other side's answer of -------------------------------------------------------------
 

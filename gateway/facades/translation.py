@@ -43,6 +43,8 @@ class Defaults:
     sender_code: str
     hospital_code: str
     sent_at: datetime
+    message_id: str = ""
+    """Empty: it is made of the content."""
 
 
 class Translation:
@@ -106,9 +108,9 @@ class Translation:
         try:
             yield
         except PayloadUnreadable as problem:
-            raise InvalidMessage("字符串内的报文无法读取。", str(problem)) from None
+            raise InvalidMessage(f"字符串内的报文无法读取：{problem}", str(problem)) from None
         except MappingFailed as problem:
-            raise InvalidMessage("字符串内的报文无法转换。", str(problem)) from None
+            raise InvalidMessage(f"字符串内的报文无法转换：{problem}", str(problem)) from None
         except Unmapped as problem:
             _log.warning("Facade %s: a code is not mapped in the table %s", self._name, problem.table)
             kind = CodeAwaited if problem.policy is UnmappedPolicy.PARK else CodeNotMapped
@@ -156,12 +158,13 @@ def wrapper_of(contract: Contract, operation: str, made: etree._Element, default
         ("SenderCode", defaults.sender_code),
         ("HospitalCode", defaults.hospital_code),
         ("SentAt", defaults.sent_at.isoformat(timespec="seconds")),
+        ("MessageId", defaults.message_id),
     ):
-        if name not in said:
+        if name not in said and value:
             _say(header, name, value)
     request = from_result(contract, f"{operation}Request", made)
     request.tag = f"{{{NAMESPACE}}}{REQUEST}"
-    if "MessageId" not in said:
+    if "MessageId" not in said and not defaults.message_id:
         found = etree.Element(f"{{{NAMESPACE}}}MessageId")
         found.text = number_of(operation, request)
         request[0].insert(0, found)

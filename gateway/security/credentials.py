@@ -48,7 +48,11 @@ def read_credentials(headers: Sequence[etree._Element], authorization: str | Non
     passwords = {password for _, password in found if password is not None}
     if len(names) > 1 or len(passwords) > 1:
         raise NotAuthenticated("多种身份信息不一致。", "The message carries several user names or passwords.")
-    name, password = names.pop(), passwords.pop() if passwords else None
+    return credentials_of(names.pop(), passwords.pop() if passwords else None, token)
+
+
+def credentials_of(name: str, password: str | None, token: UsernameToken | None = None) -> Credentials:
+    """What somebody says, found in any other place too. Raises NotAuthenticated for what no client could say."""
     if not CLIENT_NAME.fullmatch(name) or len(password or "") > LONGEST:
         raise NotAuthenticated()  # no client has such a name or password
     return Credentials(name, password, token)

@@ -65,7 +65,10 @@ class ErrorFamily:
 class IndexPage:
     """The page, ready to be sent."""
 
-    def __init__(self, contract: Contract, documents: Documents, endpoint_url: str) -> None:
+    def __init__(
+        self, contract: Contract, documents: Documents, endpoint_url: str, facades: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """`facades`: name and description of each."""
         environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
@@ -86,6 +89,7 @@ class IndexPage:
                 faults=families(MessageFault.catalogue()),
                 refusals=families(RequestRefused.catalogue()),
                 health=HEALTH,
+                facades=list(facades),
             )
             .encode()
         )
