@@ -203,7 +203,7 @@ PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Storage, Route, *PART
 @pytest.mark.parametrize("part", PARTS)
 def test_every_setting_is_explained(part: type[BaseModel]):
     explained = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
-    beside = {"server", "limits", "rules", "records", "reconciliation", "storage", "routes"}
+    beside = {"facades", "server", "limits", "rules", "records", "reconciliation", "storage", "routes"}
     assert [
         name
         for name in part.model_fields

@@ -43,7 +43,9 @@ ALLOWED: dict[str, set[str]] = {
         "codes", "contract", "database_config", "hl7", "mapping", "messages", "model", "operations", "partner_config",
         "partner_security", "soap", "styles",
     },
-    "facades": {"contract", "facade_config", "mapping", "messages", "operations", "security", "soap", "styles"},
+    "facades": {
+        "contract", "facade_config", "mapping", "messages", "model", "operations", "security", "soap", "styles",
+    },
     "nodes": {"config", "model", "security", "store"},
     "notifiers": {"critical_rules", "model", "partners"},
     "delivery": {

@@ -63,12 +63,18 @@ def test_without_a_number_the_same_content_is_a_repetition(site: Site):
 
 def test_after_registration_the_clinic_cannot_refund(site: Site):
     site.ask(sample("SubmitRequisition"), client="HIS")
-    site.ask(sample("ReportStatus"))
-    refund = sample("RefundItem", PERFORM_DEPT="HIS_DOCTOR").replace(
-        "<OriginalChargeNo>PJF202611160005</OriginalChargeNo>", ""
-    )
-    refused = site.ask(refund.replace("<SourceSystem>PACS</SourceSystem>", ""), client="HIS")
+    assert words(site.ask(sample("ChargeItem", SUPPLEMENT="NURSE_SEND"), client="HIS")) == ("0", "")
+    assert words(site.ask(sample("ReportStatus"))) == ("0", "")
+    refund = sample("RefundItem", PERFORM_DEPT="HIS_DOCTOR", PACS="HIS")
+    refused = site.ask(refund, client="HIS")
     assert words(refused) == ("-1", "RFD-423")
+    assert "已登记" in refused.inner().findtext("Body/ResultContent")
+
+
+def test_before_registration_it_can(site: Site):
+    site.ask(sample("SubmitRequisition"), client="HIS")
+    site.ask(sample("ChargeItem", SUPPLEMENT="NURSE_SEND"), client="HIS")
+    assert words(site.ask(sample("RefundItem", PERFORM_DEPT="HIS_DOCTOR", PACS="HIS"), client="HIS")) == ("0", "")
 
 
 def test_a_status_before_its_requisition_is_parked_and_said_so(site: Site):
