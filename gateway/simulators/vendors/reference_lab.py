@@ -88,6 +88,8 @@ class ReferenceLab(Department):
             + element("ReportType", self.report_type)
             + "<ReporterCode>L0001</ReporterCode><ReporterName>外检示例</ReporterName>"
             + element("ReportedAt", values.get("reported_at") or now())
+            + "<AuditorCode>L0002</AuditorCode><AuditorName>外检审核</AuditorName>"
+            + element("AuditedAt", values.get("reported_at") or now())
             + f"<Results>{results}</Results>"
         )
         return self._ours("SubmitReport", values, fields)
