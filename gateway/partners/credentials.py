@@ -12,6 +12,7 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -20,6 +21,8 @@ from typing import Protocol
 from cryptography import x509
 from lxml import etree
 
+from gateway.mapping.errors import PayloadUnreadable
+from gateway.mapping.xml_text import read_xml
 from gateway.operations.dispatch import Outcome
 from gateway.partner_config import Partner
 from gateway.partner_security import WORD, Login, xml_template
@@ -27,6 +30,7 @@ from gateway.partners.connection import errand
 from gateway.partners.failures import UnusableReply
 from gateway.partners.files import FromFiles, PrivateKey, Term, certificate_with_key, terms_of
 from gateway.partners.signature import BASE64, WSSE, WSU, add_timestamp, security_header, sign, written
+from gateway.partners.unwrapping import NoXml, parsed
 
 _PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#"
 _SOAP = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
@@ -38,6 +42,8 @@ class Answered(Protocol):
 
     @property
     def status(self) -> int: ...
+    @property
+    def content_type(self) -> str: ...
     @property
     def body(self) -> bytes: ...
 
@@ -147,7 +153,7 @@ class _Token:
             return reply.status == 401
         try:
             return bool(_found(reply, self._login.expired))
-        except (etree.XMLSyntaxError, etree.XPathError):
+        except (NoXml, etree.XPathError):
             return False
 
     def _asked_for(self) -> str:
@@ -208,7 +214,12 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
 
 
 def _found(reply: Answered, xpath: str) -> object:
-    root = etree.fromstring(reply.body, etree.XMLParser(resolve_entities=False, no_network=True))
+    """What an XPath finds in a reply; a string that holds XML is looked into. Raises NoXml."""
+    root = parsed(reply.body, reply.content_type)
+    for element in [one for one in root.iter(etree.Element) if len(one) == 0 and (one.text or "").lstrip()[:1] == "<"]:
+        with suppress(PayloadUnreadable):
+            element.append(read_xml(element.text or ""))
+            element.text = None
     return root.xpath(xpath)
 
 

@@ -147,6 +147,7 @@ def test_a_message_that_cannot_be_signed_does_not_leave(tmp_path):
 class Answer:
     status: int
     body: bytes
+    content_type: str = "text/xml"
 
 
 class Door:
@@ -215,6 +216,14 @@ def test_a_token_the_partner_no_longer_takes_is_renewed_for_the_next_message(way
     made.http_headers()
     made.look_at(answer)
     assert made.http_headers() == {"X-Token": token}
+
+
+def test_a_token_inside_a_string_of_xml_and_in_another_charset_is_found(way):
+    door = Door()
+    inner = "<?xml version='1.0' encoding='gb2312'?><Login><Name>王</Name><Token>t-9</Token></Login>"
+    text = f"<e><r>{inner.replace('<', '&lt;')}</r></e>"
+    door.says = Answer(200, text.encode("gbk"), "text/xml; charset=GBK")
+    assert with_login(door, token="/e/r/Login/Token").http_headers() == {"X-Token": "t-9"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -25,6 +26,7 @@ from gateway.partners.insurance.messages import Envelope, Function, Undo
 from gateway.partners.insurance.signing import SIGNATURES
 from gateway.partners.registry import Partners
 from gateway.terms import VisitType
+from tests.partners.certificates import Authority, server_context
 from tests.partners.fake_partner import CONTRACT, WIRE, FakePartner, Received, sample
 
 ORIGIN = Origin("G251125025325123abcdef0123", "44643245-7", "01", "PACS", "PACS-1")
@@ -38,8 +40,8 @@ PLATFORM = {"fixmedins_code": "H44010000001", "mdtrtarea_admvs": "440100"}
 class FakePlatform(FakePartner):
     """A platform that says yes and remembers which msgids it has carried out; scripted like every fake partner."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls=tls)
         self.outputs: dict[str, Any] = {
             "2201": {"data": {"mdtrt_id": "JZ1"}},
             "2401": {"result": {"mdtrt_id": "JZ2"}},
@@ -422,3 +424,33 @@ def test_a_value_that_is_not_there_is_not_sent():
     message = Undo(person_no="YB1", message_no="M1", function="2207")
     envelope = Envelope(function=Function.UNDO, message_no="M2", sent_at=NOON, sign_no=None, message=message)
     assert written(envelope, platform)["input"] == {"data": {"psn_no": "YB1", "omsgid": "M1", "oinfno": "2207"}}
+
+
+# --- Who the gateway is there -----------------------------------------------------------------------------------------
+
+
+def test_a_platform_behind_tls_is_shown_our_certificate_and_the_headers_it_wants(tmp_path):
+    authority = Authority(tmp_path)
+    context = server_context(authority.issue(), authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    authority.issue("gateway")
+    fake = FakePlatform(context)
+    settings = {
+        "tls": {"ca_file": "hospital-ca.pem", "certificate_file": "gateway.pem", "key_file": "gateway.key"},
+        "auth": {"http_headers": {"X-Key": "{key}"}, "secrets": {"key": "k1"}},
+    }
+
+    def way(**chosen: Any) -> Partners:
+        partner = Partner(
+            name="YB", url=fake.url, dialect="insurance", insurance=PLATFORM, folder=tmp_path, **settings | chosen
+        )
+        return Partners([partner], CONTRACT, WIRE, lambda: NOON)
+
+    try:
+        assert call(way()).is_yes
+        assert fake.received[0].headers["X-Key"] == "k1"
+        answer = call(way(tls={"ca_file": "hospital-ca.pem"}))
+        assert (answer.outcome, answer.code) == (Outcome.NOT_SENT, "TLS")
+        assert len(fake.received) == 1
+    finally:
+        fake.close()
