@@ -72,7 +72,10 @@ class ForeignClient:
         service = self._service
         if operation not in self.operations():
             raise StylesheetBroken(f"The WSDL of {self._partner.name} has no operation {operation}.")
-        reply: Reply = service[operation](**values)
+        try:
+            reply: Reply = service[operation](**values)
+        except zeep.exceptions.ValidationError as problem:
+            raise MappingFailed(f"The stylesheet's message does not fit the WSDL: {problem.message}.") from None
         return reply
 
     def _values(self, operation: str, content: etree._Element) -> dict[str, Any]:
@@ -81,9 +84,15 @@ class ForeignClient:
             raise MappingFailed(
                 f"The stylesheet makes <{etree.QName(content).localname}> where <{body.name}> is wanted."
             )
-        with self._building:
-            value = body.parse(content, self._document.types)
-        return {} if value is None else dict(value.__values__)
+        try:
+            with self._building:
+                value = body.parse(content, self._document.types)
+        except zeep.exceptions.XMLParseError as problem:  # it names elements and no values
+            raise MappingFailed(f"The stylesheet's message does not fit the WSDL: {problem.message}.") from None
+        if value is None:
+            return {}
+        _keep_empty(value, content)
+        return dict(value.__values__)
 
     def _body(self, operation: str) -> Any:
         if operation not in self.operations():
@@ -137,6 +146,18 @@ class ForeignClient:
     def _service(self) -> ServiceProxy:
         made: ServiceProxy = self._client.create_service(self._binding.name, str(self._partner.url))
         return made
+
+
+def _keep_empty(value: Any, content: etree._Element) -> None:
+    """A text the stylesheet makes empty is sent empty: zeep would say nil, leave it out, or miss it."""
+    elements = dict(value._xsd_type.elements)
+    for name, inner in value.__values__.items():
+        made = [child for child in content.iterchildren(etree.Element) if etree.QName(child).localname == name]
+        if inner is None and made and isinstance(elements[name].type, zeep.xsd.String):
+            value[name] = ""
+        for part, child in zip(inner if isinstance(inner, list) else [inner], made, strict=False):
+            if isinstance(part, zeep.xsd.CompoundValue):
+                _keep_empty(part, child)
 
 
 def _settings() -> zeep.Settings:

@@ -22,7 +22,7 @@ class Memory:
                 kind, key, record = json.loads(line)
                 self._set(kind, tuple(key), record)
 
-    def remember(self, kind: str, key: tuple[str, ...], **record: Any) -> Record:
+    def remember(self, kind: str, key: tuple[str, ...], /, **record: Any) -> Record:
         """Store a record, in place of an earlier one of the same key. This is the commit: it survives the process."""
         self._write(kind, key, record)
         return record

@@ -81,7 +81,7 @@ class Department(Vendor):
     def opinion(self, critical_id: str, ack_id: str, kind: str, opinion: str) -> None:
         """What clinicians answered to a critical value; every one is kept."""
         self.memory.remember(
-            "opinions", (critical_id, ack_id), critical_id=critical_id, ack_id=ack_id, ack_type=kind, opinion=opinion
+            "opinions", (critical_id, ack_id), critical_id=critical_id, ack_id=ack_id, kind=kind, opinion=opinion
         )
 
     # --- what it tells the gateway ------------------------------------------------------------------------------------

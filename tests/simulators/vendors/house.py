@@ -23,7 +23,8 @@ from sqlalchemy import select
 from gateway import bootstrap
 from gateway.config import load_settings
 from gateway.delivery.worker import DeliveryWorker
-from gateway.model.delivery import Delivery
+from gateway.messages.report import RequisitionRef
+from gateway.model.delivery import Delivery, DeliveryAttempt
 from gateway.security.clients import add_client
 from gateway.security.secrets import create_key_file
 from gateway.simulators.process import SimulatorProcess, free_port
@@ -78,12 +79,21 @@ class _Quiet(WSGIRequestHandler):
 class House:
     """One site. The gateway's web side answers in this process, and its delivery side works in a thread."""
 
-    def __init__(self, folder: Path, database_url: str, systems: Systems, routes: Routes, extra: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        systems: Systems,
+        routes: Routes,
+        extra: str = "",
+        changes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.passwords: dict[str, str] = {}
         self._systems = systems
+        self._changes = changes or {}
         self._database_url = database_url
         self.simulators: dict[str, SimulatorProcess] = {}
         self._write(routes, extra)
@@ -113,7 +123,11 @@ class House:
             settings = (place / "partner.toml").read_text(encoding="utf-8")
             address = settings.partition('url = "')[2].partition('"')[0]
             there = urlsplit(address)._replace(netloc=f"127.0.0.1:{port}").geturl()
-            (place / "partner.toml").write_text(settings.replace(address, there), encoding="utf-8")
+            settings = settings.replace(address, there)
+            for old, new in self._changes.get(name, {}).items():
+                assert old in settings
+                settings = settings.replace(old, new)
+            (place / "partner.toml").write_text(settings, encoding="utf-8")
         self.simulators[name] = SimulatorProcess(
             kind.removeprefix(CANONICAL),
             port,
@@ -230,6 +244,13 @@ class House:
             query = select(Delivery).where(Delivery.partner == partner, Delivery.operation == operation)
             return list(session.scalars(query.order_by(Delivery.id)))
 
+    def problems(self, partner: str, operation: str) -> list[str]:
+        """What was wrong with each attempt to deliver, in words."""
+        numbers = [one.id for one in self.deliveries(partner, operation)]
+        with self.core.sessions() as session:
+            query = select(DeliveryAttempt.detail).where(DeliveryAttempt.delivery_id.in_(numbers))
+            return [detail for detail in session.scalars(query.order_by(DeliveryAttempt.id)) if detail]
+
     def log(self, partner: str, function: str | None = None, **numbers: Any) -> list[dict[str, Any]]:
         """What a system received."""
         return self.simulators[partner].requests(function, **numbers)
@@ -253,6 +274,11 @@ def until(what: Callable[[], Any], seconds: float = 20) -> Any:
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
     return found
+
+
+def reference(number: str) -> RequisitionRef:
+    """To a requisition, in a report."""
+    return RequisitionRef(requisition_no=number)
 
 
 def _route(operation: str, requisition_type: str, partners: Iterable[str]) -> str:

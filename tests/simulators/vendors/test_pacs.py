@@ -48,7 +48,7 @@ def test_the_opinion_of_the_clinicians_comes_back_to_the_pacs(house: House):
     )
     assert ack.code == "0", ack.text
     known = house.remembered("PACS", "opinions", critical_id=critical)
-    assert (known["ack_type"], known["opinion"]) == ("HANDLE", "立即溶栓 <90/60")
+    assert (known["kind"], known["opinion"]) == ("HANDLE", "立即溶栓 <90/60")
 
 
 def test_status_report_charge_and_refund_come_from_the_pacs_to_his(house: House):
