@@ -87,6 +87,7 @@ def answer_or_fault(reply: Reply) -> etree._Element | PartnerAnswer:
         return read_fault(child, reply.status)
     if child is None or reply.status != 200:
         outcome = REFUSED_UNREAD.get(reply.status, Outcome.UNKNOWN)
+        instead = instead or f"What looks like an answer came with HTTP {reply.status}."
         raise UnusableReply(f"HTTP-{reply.status}", outcome, instead)
     return child
 
@@ -141,14 +142,14 @@ def read_fault(fault: etree._Element, status: int) -> PartnerAnswer:
     code = (fault.findtext(f".//{{{NAMESPACE}}}GatewayFault/{{{NAMESPACE}}}Code") or "").strip()
     if not _CODE.fullmatch(code):
         code = ""
-    if status in (429, 503) or code in NOT_ABOUT_THE_MESSAGE:
-        return PartnerAnswer(Outcome.NOT_SENT, code or f"HTTP-{status}")
     value = fault.findtext("{*}faultcode")
     if value is None:
         value = next((e.text for e in fault.iter("{*}Value")), None)
     name = (value or "").strip().rpartition(":")[2]
     said = next((known for known in (*SENDER_FAULTS, *SERVER_FAULTS, *NOT_PROCESSED) if name.startswith(known)), None)
-    detail = f"A SOAP fault of HTTP {status}: " + (said or "with a code of its own")
+    detail = f"A SOAP fault of HTTP {status}: " + (said or "with a code of its own") + "."
+    if status in (429, 503) or code in NOT_ABOUT_THE_MESSAGE:
+        return PartnerAnswer(Outcome.NOT_SENT, code or f"HTTP-{status}", detail=detail)
     if name.startswith(NOT_PROCESSED):
         return PartnerAnswer(Outcome.NOT_SENT, code or "ENVELOPE", detail=detail)
     blames_us = name.startswith(SENDER_FAULTS) and code != InternalFault.code

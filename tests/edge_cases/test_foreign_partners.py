@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 
 from building import ct_requisition, report, requisition_item
+from gateway.mapping.errors import PayloadUnreadable
 from gateway.mapping.functions import Circumstances, under
 from gateway.mapping.ours import from_result
 from gateway.mapping.payload import read
@@ -122,6 +123,17 @@ def test_a_wsdl_whose_import_is_out_of_reach_is_told_at_once_and_nothing_is_fetc
     answer = partners.call("PACS", "SubmitRequisition", sample("SubmitRequisition"), Stamp("GW-1", ORIGIN), 5)
     assert (answer.outcome, vendor.bodies) == (Outcome.NOT_SENT, [])
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("message", ["and apply_no='R1'", " AND 1=1 ORDER BY apply_no", "and a &lt; 5 or '1'='1'"])
+def test_a_filter_in_the_body_of_a_bus_is_no_message(message):
+    """54: there are buses whose queries carry a piece of SQL; here nothing is made of it."""
+    entry = (
+        f"<ESBEntry><MessageHeader><Fid>BS10001</Fid></MessageHeader><MsgInfo><Msg>{message}</Msg></MsgInfo></ESBEntry>"
+    )
+    asked = STYLES["esb-entry"].unwrap({"payload": entry, "function": "BS10001"})
+    with pytest.raises(PayloadUnreadable, match="no XML"):
+        read(asked.payload, "xml")
 
 
 JOINED = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"

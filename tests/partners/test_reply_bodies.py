@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
+import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.operations.dispatch import Outcome
+from gateway.mapping import payload
+from gateway.mapping.errors import PayloadUnreadable
+from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partners.client import Reply
+from gateway.partners.failures import UnusableReply
+from gateway.partners.reply import answer_or_fault
+from gateway.partners.unwrapping import inflated
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 from gateway.styles.table import STYLES
+from tests.partners.fake_partner import SOAP11, envelope
 from tests.partners.test_mapped import send
 from tests.partners.vendor import Vendor
 
@@ -126,3 +136,47 @@ def test_a_namespace_with_another_slash_than_the_stylesheets_is_taken_for_it(ven
     )
     answer = charge(vendor, tmp_path, mapped={"response": "by-namespace.xsl"})
     assert answer.response.his_charge_no == "B17"
+
+
+# --- Random damage ----------------------------------------------------------------------------------------------------
+
+PIECES = [
+    b"", b"<", b">", b"&", b"\0", b"\xff", b"\xd5\xc5", b"]]>", b"<![CDATA[", b"<!--", b"<!DOCTYPE x>", b"</", b'"',
+    b"&#1;", b"<?xml?>", b"&lt;", b"<a/>", b"<s:Body>", b"</s:Body>", b"--b", b"\r\n\r\n",
+    b"\x1f\x8b", b"{", b"&#xD842;",
+]  # fmt: skip
+TYPES = ["text/xml", "text/xml; charset=gbk", "text/html", "", 'multipart/related; boundary="b"; start="<a>"', "\x00;"]
+
+
+def damaged(chance: random.Random) -> Reply:
+    inner = escaped(YES) if chance.random() < 0.5 else YES
+    body = envelope(SOAP11, f"<CallResponse><CallResult>{inner}</CallResult></CallResponse>")
+    if chance.random() < 0.2:
+        body = b"--b\r\nContent-ID: <a>\r\n\r\n" + body + b"\r\n--b--"
+    for _ in range(chance.choice([0, 1, 1, 2, 4])):
+        at = chance.randrange(len(body) + 1)
+        body = body[:at] + chance.choice([*PIECES, body[at : at + 30]]) + body[at + chance.choice([0, 0, 1, 9]) :]
+    if chance.random() < 0.2:
+        body = gzip.compress(body)[: chance.choice([-1, -9, 10**6])]
+    return Reply(chance.choice([200, 200, 200, 500]), chance.choice(TYPES), body)
+
+
+def reason(reply: Reply) -> str:
+    """Why a reply cannot be used; a full stop when it can."""
+    try:
+        child = answer_or_fault(Reply(reply.status, reply.content_type, inflated(reply.body, "")))
+    except UnusableReply as problem:
+        return problem.detail
+    text = child.detail if isinstance(child, PartnerAnswer) else "".join(child.itertext())
+    for form in ("xml", "json", "text"):
+        with suppress(PayloadUnreadable):
+            payload.read(text, form)
+    return "."
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_no_damage_to_a_reply_is_more_than_a_reason_in_words(block):
+    for seed in range(500 * block, 500 * block + 500):
+        why = reason(damaged(random.Random(seed)))
+        assert why.endswith("."), seed
+        assert "B17" not in why, seed

@@ -12,6 +12,7 @@ from inprocess import (
     OPERATIONS,
     PASSWORD,
     V11,
+    V12,
     WIRE,
     Gateway,
     auth_header,
@@ -148,6 +149,14 @@ def test_a_request_in_pieces_beside_its_call_is_put_together(gateway, operation)
     assert Repair.NAMESPACE in received.repairs
 
 
+def test_a_reference_of_soap_1_2_is_followed_too(gateway):
+    encoding = 'xmlns:e="http://www.w3.org/2003/05/soap-encoding"'
+    request = text_of(sample()[0]).replace("<Request", f'<Request {encoding} e:id="r1"', 1)
+    call = f'<SubmitRequisition xmlns="{NAMESPACE}"><Request {encoding} e:ref="r1"/></SubmitRequisition>'
+    body = envelope(call + request, V12)
+    assert accepted(gateway, body, Repair.REFERENCES) == plain_request("SubmitRequisition")
+
+
 def test_an_array_of_soap_encoding_is_the_list_whatever_its_children_are_called(gateway):
     body = message().replace("<Diagnoses>", f'<Diagnoses xmlns:e="{ENC}" e:arrayType="x:Diagnosis[1]" xmlns:x="u">')
     body = body.replace("<Diagnosis>", "<item>").replace("</Diagnosis>", "</item>")
@@ -258,6 +267,35 @@ def test_two_megabytes_of_references_and_one_control_character_are_read_quickly(
     mark(b"<a>" + b"&#65;" * 400_000 + b"\0</a>")
     mark(b"<a>" + b"<![CDATA[&#0;]]>" * 120_000 + b"\0</a>")
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_random_damage_to_an_rpc_message_is_its_senders_fault_or_does_no_harm(block):
+    pieces = [
+        "",
+        "<",
+        "&",
+        "\0",
+        "&#1;",
+        ' href="#1"',
+        ' href="#2"',
+        ' id="1"',
+        "<a/>",
+        "]]>",
+        "\ufdd0",
+        ' xsi:type="enc:Array"',
+    ]
+    whole = Gateway()
+    good = around(as_delphi_writes())
+    for seed in range(100 * block, 100 * block + 100):
+        chance = random.Random(seed)
+        body = good
+        for _ in range(chance.randint(1, 3)):
+            at = chance.choice([chance.randrange(len(body)), body.find(">", chance.randrange(len(body)))])
+            body = body[:at] + chance.choice([*pieces, body[at : at + 40]]) + body[at + chance.choice([0, 0, 1, 12]) :]
+        reply = whole.post(body, strict=False)
+        assert reply.seconds < 2, seed
+        assert reply.status == 200 or reply.fault.blames_the_caller, (seed, reply.content.decode())
 
 
 # --- What is noted ----------------------------------------------------------------------------------------------------

@@ -308,13 +308,15 @@ def _content(reply: Reply) -> dict[str, Any]:
     if reply.status != 200:
         raise UnusableReply(f"HTTP-{reply.status}", REFUSED_UNREAD.get(reply.status, Outcome.UNKNOWN))
     if not reply.body.strip():
-        raise UnusableReply("EMPTY")
+        raise UnusableReply("EMPTY", detail="The reply has no content.")
     try:
         content = json.loads(reply.body.decode("utf-8-sig"), parse_float=Decimal)
     except (ValueError, RecursionError):
-        raise UnusableReply("NOT-JSON") from None
+        page = reply.body.lstrip()[:1] == b"<"
+        what = "A web page or XML came instead of JSON." if page else "The reply is no JSON, or only a part of it."
+        raise UnusableReply("NOT-JSON", detail=what) from None
     if not isinstance(content, dict) or content.get("infcode") in (None, ""):
-        raise UnusableReply("OFF-CONTRACT")
+        raise UnusableReply("OFF-CONTRACT", detail="The JSON of the reply has no infcode.")
     return content
 
 
