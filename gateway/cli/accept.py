@@ -11,10 +11,12 @@ import typer
 from gateway.acceptance.kit import Kit
 from gateway.acceptance.report import WORDS, write_report
 from gateway.acceptance.running import Verdict, chosen, run
+from gateway.bootstrap import make_core
 from gateway.cli.partners import shown_address
 from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, is_wanted, plain_table, progress, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract, snake_case
+from gateway.database.errors import DatabaseError
 from gateway.messages.wire import Wire
 from gateway.partner_config import INSURANCE_INTERFACE, OUR_CONTRACT, Partner
 from gateway.partners.registry import Partners
@@ -100,4 +102,8 @@ def _kit(settings: Settings, partner: Partner, operations: frozenset[str], given
     def now() -> datetime:
         return datetime.now(settings.zone)
 
-    return Kit(partner, Partners([partner], contract, wire, now), contract, wire, now, operations, given)
+    try:
+        partners = make_core(settings, pool_size=2).partners
+    except DatabaseError:  # nothing of it is stored; only code tables would be asked for
+        partners = Partners([partner], contract, wire, now)
+    return Kit(partner, partners, contract, wire, now, operations, given)
