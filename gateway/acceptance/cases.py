@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from gateway.acceptance.kit import Kit, NotApplicable, Unmet, expect
-from gateway.terms import ReportAction, RequisitionAction, StatusEvent, TransactionState
+from gateway.terms import ReportAction, RequisitionAction, StatusEvent, TransactionState, VisitEvent
 
 RARE = "𠮷䶮㛃𬭳·艾力"
 """Characters of names that GBK does not know, with the dot of names that are not Chinese."""
@@ -291,12 +291,21 @@ def _no_record(kit: Kit) -> None:
     kit.refused(RECORD, kit.message(RECORD, patient_id="NOBODY-0000", **nobody))
 
 
+VISIT = "ReportVisitEvent"
+
+
+@case("VIS-1", "出院与结算事件", "a discharge and a settlement are taken", VISIT)
+def _visit(kit: Kit) -> None:
+    for event in (VisitEvent.DISCHARGE, VisitEvent.SETTLE):
+        kit.accepted(VISIT, kit.message(VISIT, event=event))
+
+
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 
 @case("TIME-1", "十次调用的响应时间", "how long ten calls take")
 def _speed(kit: Kit) -> None:
-    operation = next((one for one in (STATUS, REQUISITION, RECORD, PUSH, REPORT) if kit.serves(one)), None)
+    operation = next((one for one in (STATUS, REQUISITION, RECORD, PUSH, REPORT, VISIT) if kit.serves(one)), None)
     if operation is None:
         raise NotApplicable("没有可重复调用的操作", "it is sent nothing that can be called ten times")
     before = len(kit.exchanges)

@@ -27,6 +27,7 @@ NUMBERS = {
     "RefundItem": ("refund_no",),
     "PushCriticalValue": ("critical_id",),
     "AcknowledgeCriticalValue": ("ack_id",),
+    "ReportVisitEvent": ("event_no",),
 }
 """The number of its own that a message of an operation has."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from at_the_terminal import Command
 
 from gateway.simulators.process import SimulatorProcess, free_port
+from gateway.simulators.vendors.typed import EXAMPLES
 from tests.partners.fake_partner import FakePartner
 
 
@@ -80,6 +83,26 @@ def test_what_the_test_system_knows_is_used(gateway: Command, empty_site: Path, 
     (sent,) = yes_man.sent("ChargeItem")
     request = sent.request
     assert (request.patient.patient_id, request.visit.visit_no, request.requisition_no) == ("P77", "ZY77", "SQ77")
+
+
+@pytest.mark.parametrize("kind", ["pacs", "commercial-insurer"])
+def test_a_vendor_with_a_contract_of_its_own_is_accepted_by_its_own_folder(
+    gateway: Command, empty_site: Path, tmp_path: Path, kind: str
+):
+    simulator = SimulatorProcess(kind, free_port(), tmp_path / "simulator", vendor=True)
+    simulator.start()
+    try:
+        place = empty_site / "partners" / kind
+        shutil.copytree(EXAMPLES / kind, place)
+        settings = place / "partner.toml"
+        settings.write_text(
+            re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{simulator.port}", settings.read_text("utf-8")), "utf-8"
+        )
+        said = gateway("accept", kind, "--yes", "--report", tmp_path / "report.html")
+        assert said.code == 0, said
+        assert "failed" not in said.out
+    finally:
+        simulator.stop()
 
 
 @pytest.mark.parametrize(
