@@ -183,7 +183,8 @@ def _select(element: etree._Element) -> Select:
     if not limit.isdigit() or not 1 <= int(limit) <= MOST_ROWS:
         raise MappingFailed(f"limit is a number from 1 to {MOST_ROWS}.")
     where = _some(element, _inner(element, "where"))
-    return Select(_name(element, "table"), where, _words(element, "columns"), _words(element, "order"), int(limit))
+    columns = _words(element, "columns") or tuple(dict.fromkeys(cell.column for cell in where))
+    return Select(_name(element, "table"), where, columns, _words(element, "order"), int(limit))
 
 
 def _await(element: etree._Element) -> Await:

@@ -106,7 +106,7 @@ def _one_condition(table: Table, cell: Cell, habits: Habits) -> ColumnElement[bo
 
 def selection(table: Table, wanted: Wanted, habits: Habits) -> tuple[Select[Any], tuple[str, ...]]:
     """The rows a stylesheet wants, one more than it takes, and their columns as it names them."""
-    names = wanted.columns or tuple(one.name for one in table.columns)
+    names = wanted.columns
     query = select(*[column(table, name) for name in names]).where(condition(table, wanted.where, habits))
     for word in wanted.order:
         found = column(table, word.removeprefix("-"))

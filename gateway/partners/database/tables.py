@@ -29,6 +29,10 @@ _CHARSETS = {
     "mssql": "SELECT CAST(COLLATIONPROPERTY(CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128)), "
     "'CodePage') AS nvarchar(10))",
 }
+_COLUMN_CHARSETS = text(
+    "SELECT column_name, character_set_name FROM information_schema.columns "
+    "WHERE table_schema = COALESCE(:schema, DATABASE()) AND table_name = :name"
+)
 _CODE_PAGES = {"936": "gbk", "54936": "gb18030", "950": "big5", "65001": "utf8mb4", "1252": "latin1"}
 
 
@@ -88,6 +92,8 @@ class Tables:
     def _asked(self, connection: Connection) -> str:
         with suppress(DBAPIError):
             said = str(connection.execute(text(_CHARSETS[self._kind])).scalar() or "").lower()
+            if self._kind == "postgresql" and said == "utf8":
+                return "utf8mb4"  # whole UTF-8, which only MySQL means by another name
             return _CODE_PAGES.get(said, said)
         return "utf8mb4"
 
@@ -100,8 +106,18 @@ def _reflected(connection: Connection, name: str) -> Table:
             found: Table = Table(
                 spelling, MetaData(), schema=schema or None, autoload_with=connection, resolve_fks=False, **more
             )
+            if connection.dialect.name in ("mysql", "mariadb"):
+                _note_charsets(connection, found)
             return found
     raise Misfit("TABLE", f"The partner's database shows the gateway's user no table or view {name}.")
+
+
+def _note_charsets(connection: Connection, table: Table) -> None:
+    """The charset of each text column, which SQLAlchemy leaves out for MySQL."""
+    rows = connection.execute(_COLUMN_CHARSETS, {"schema": table.schema, "name": table.name})
+    for name, charset in rows:
+        if charset is not None and name in table.columns:
+            table.columns[name].info["charset"] = str(charset).lower()
 
 
 def column(table: Table, name: str) -> Column[Any]:
@@ -128,8 +144,7 @@ def must_be_given(one: Column[Any]) -> bool:
 
 def undoes_nothing(table: Table) -> bool:
     """Whether it is kept by an engine of MySQL without transactions."""
-    engine = table.dialect_options["mysql"].get("engine") if "mysql" in table.dialect_options else None
-    engine = engine or table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
+    engine = table.kwargs.get("mysql_engine") or table.kwargs.get("mariadb_engine")
     return str(engine or "").lower() in WITHOUT_TRANSACTIONS
 
 

@@ -88,9 +88,8 @@ def bound(place: Place, text: str | None, habits: Habits) -> Any:
 def charset_of(column: Column[Any], habits: Habits) -> str:
     """How the database calls the charset of a text column."""
     kind = column.type
-    own = getattr(kind, "charset", None) or (getattr(kind, "collation", None) or "").partition("_")[0]
-    if habits.kind == "mysql" and own:
-        return str(own).lower()
+    if "charset" in column.info:
+        return str(column.info["charset"])
     if isinstance(kind, types.Unicode | types.UnicodeText) or getattr(kind, "national", False):
         return habits.national
     return habits.charset
