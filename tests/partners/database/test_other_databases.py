@@ -81,7 +81,7 @@ def test_sql_server_calls_procedures_with_output_parameters():
 
 @pytest.mark.parametrize("kind", DIALECTS)
 def test_the_length_of_a_text_column_counts_bytes(kind: str):
-    with pytest.raises(Exception, match="ORDERS.NAME takes 6 bytes, and the text has 8"):
+    with pytest.raises(Exception, match=r"ORDERS\.NAME takes 6 bytes, and the text has 8"):
         row_values(ORDERS, [Cell("NO", "1"), Cell("NAME", "一二三四")], habits(kind), is_new=True)
 
 

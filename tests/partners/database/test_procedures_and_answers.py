@@ -27,7 +27,8 @@ LANGUAGE plpgsql AS $$ BEGIN
     IF P_AMOUNT = 66 THEN RAISE EXCEPTION 'the books are closed'; END IF;
     INSERT INTO CHARGED VALUES (P_NO, P_AMOUNT); P_RESULT := 0; P_TEXT := 'ok';
 END $$"""
-MARIADB = """CREATE PROCEDURE P_CHARGE(P_NO VARCHAR(40), P_AMOUNT DECIMAL(10,2), OUT P_RESULT INT, OUT P_TEXT VARCHAR(40))
+MARIADB = """CREATE PROCEDURE P_CHARGE(
+    P_NO VARCHAR(40), P_AMOUNT DECIMAL(10,2), OUT P_RESULT INT, OUT P_TEXT VARCHAR(40))
 BEGIN
     IF P_AMOUNT > 100 THEN SET P_RESULT = 7, P_TEXT = 'too much';
     ELSE
@@ -36,7 +37,8 @@ BEGIN
     END IF;
 END"""
 CALL = """<Rows><known table="CHARGED"><where><NO><xsl:value-of select="Request/ChargeNo"/></NO></where></known>
-    <call procedure="p_charge"><P_NO><xsl:value-of select="Request/ChargeNo"/></P_NO><P_AMOUNT>{amount}</P_AMOUNT></call>
+    <call procedure="p_charge">
+    <P_NO><xsl:value-of select="Request/ChargeNo"/></P_NO><P_AMOUNT>{amount}</P_AMOUNT></call>
     </Rows>"""
 SUCCESS = {
     "xpath": "string(/Answer/Call/P_RESULT | /Answer/Known/NO)",
