@@ -130,7 +130,7 @@ def _after(before: int, tell: Callable[[int, str], None]) -> Callable[[int], Non
 
 def _partners(settings: Settings, name: str) -> list[Partner]:
     """Those with stylesheets of their own."""
-    partners = [one for one in settings.partners if one.is_mapped and name in ("", one.name)]
+    partners = [one for one in settings.partners if one.operations and name in ("", one.name)]
     if name and not partners:
         settings.partner(name)
         raise Failure(f"{name} gets our own messages: no stylesheet of it asks for codes.", WRONG)

@@ -17,6 +17,7 @@ from gateway.operations.dispatch import Origin
 from gateway.partner_config import Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.mapped import Mapped, Surroundings
+from gateway.partners.registry import DIALECTS
 
 AT_ONCE = 500
 _COLUMNS = (
@@ -32,7 +33,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The messages to one partner since a moment, the newest `most` of them."""
+    """The messages to one partner with stylesheets since a moment, the newest `most` of them."""
 
     partner: Partner
     since: datetime
@@ -44,7 +45,8 @@ class Sent:
 
     def listen(self, session: Session, around: Surroundings, listener: Listener, told: Callable[[int], None]) -> int:
         """Let the listener hear what they ask; how many could not be mapped, by which nothing is learnt of the rest."""
-        mapped, failed = Mapped(self.partner, around), 0
+        mapped, failed = DIALECTS[self.partner.dialect](self.partner, around), 0
+        assert isinstance(mapped, Mapped)
         for done, row in enumerate(self._rows(session), 1):
             origin = Origin(row.txn_no, row.hospital_code, "", row.origin_sender_code, row.origin_message_id)
             try:

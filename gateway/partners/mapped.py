@@ -8,6 +8,7 @@ response. All of it is configuration in the partner's folder (docs/partners.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -156,8 +157,10 @@ class Mapped:
 
         Raises StylesheetBroken, MappingFailed.
         """
-        mapping, source = self.mapping(operation), as_source("Request", written)
-        with under(replace(self._circumstances(mapping, stamp, source), codes=codes)):
+        source = as_source("Request", written)
+        words = (source.findtext(name) for name in ("Action", "Event", "AckType"))
+        mapping = self.mapping(operation, next(filter(None, words), ""))
+        with under(replace(self._circumstances(mapping, stamp, source), codes=codes)), suppress(NotWanted):
             mapping.request.apply(source)
 
     # --- the request --------------------------------------------------------------------------------------------------

@@ -103,6 +103,20 @@ def test_how_much_of_last_week_s_codes_has_a_row_is_counted(gateway: Command, se
     assert "H1,PACS,department,ours to theirs,0577,2" in (tmp_path / "missing.csv").read_text("utf-8-sig")
 
 
+def test_what_has_a_stylesheet_of_its_own_or_is_kept_back_is_heard_too(gateway: Command, session: Session, site: Path):
+    folder = site / "partners" / "PACS"
+    cancel = PARTNER[PARTNER.index("[operations") :].replace("SubmitRequisition", '"SubmitRequisition.CANCEL"')
+    (folder / "partner.toml").write_text(PARTNER + cancel.replace("request.xsl", "cancel.xsl"))
+    (folder / "cancel.xsl").write_text(
+        REQUEST.replace("'department', PerformDeptCode", "'cancelled', PerformDeptCode").replace("g:fail", "g:skip")
+    )
+    request = dataclasses.replace(sample("SubmitRequisition"), action="CANCEL", priority="STAT")
+    sent(session, "0103", request=WIRE.write(request))
+    said = gateway("codes", "coverage")
+    assert "cannot be mapped" not in said.err
+    assert {row[2] for row in lines(said) if row[:2] == ["H1", "PACS"]} == {"cancelled", "department", "sex"}
+
+
 def test_looking_counts_nothing_as_unmapped_and_alarms_nobody(gateway: Command, session: Session):
     sent(session, "0577")
     assert gateway("codes", "coverage").code == 0
