@@ -44,7 +44,8 @@ ALLOWED: dict[str, set[str]] = {
         "partner_security", "soap", "styles",
     },
     "facades": {
-        "contract", "facade_config", "mapping", "messages", "model", "operations", "security", "soap", "styles",
+        "codes", "contract", "facade_config", "mapping", "messages", "model", "operations", "security", "soap",
+        "styles",
     },
     "nodes": {"config", "model", "security", "store"},
     "notifiers": {"critical_rules", "model", "partners"},
@@ -80,6 +81,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "acceptance", "bootstrap", "codes", "config", "contract", "database", "database_config", "delivery", "demo",
+        "facades",
         "logs", "mapping", "messages", "migrate", "model", "nodes", "operations", "partner_config", "partner_security",
         "partners",
         "reconciliation", "security", "serving", "sheets", "simulators", "site", "soap", "storage", "supervision",

@@ -18,16 +18,17 @@ from gateway.codes.tables import Name
 from gateway.codes.unmapped import way
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract
+from gateway.facades.asked_codes import Received
 from gateway.mapping.codes import NoCodeTables
 from gateway.messages.wire import Wire
 from gateway.model.code_table import VersionState
-from gateway.partner_config import Partner
 from gateway.partners.asked_codes import Sent
 from gateway.partners.mapped import Surroundings
 from gateway.sheets import write_rows
 from gateway.site import database_session
 
 SHOWN, FEW = 20, 5
+Source = Sent | Received
 COVERAGE = ("Hospital", "Partner", "Table", "Direction", "Code", "Messages")
 CHANGES = ("Change", "Partner", "Table", "Direction", "Code", "Now", "Then", "Messages")
 MOST = 100_000
@@ -56,8 +57,8 @@ def show_coverage(
     settings = load_settings(folder)
     with database_session(settings) as session:
         listener = Listener(session, _day(settings, on))
-        _listen(session, settings, listener, _partners(settings, partner), days, most)
-        covered = coverage(listener)
+        _listen(session, listener, _sources(settings, partner, days, most), most)
+        covered = [one for one in coverage(listener) if partner in ("", one.scope[1])]
     _show_covered(covered)
     if report is not None:
         rows = (
@@ -90,7 +91,7 @@ def what_if(
         wanted = tables.the_version(session, found, version, VersionState.DRAFT)
         day = _day(settings, on)
         listener = Listener(session, day)
-        _listen(session, settings, listener, _partners(settings, partner), days, most)
+        _listen(session, listener, _sources(settings, partner, days, most), most)
         found_changes = _changes(session, listener, name, wanted.id, day)
     _show_changes(found_changes, f"version {wanted.number} of {name}", report)
 
@@ -102,39 +103,45 @@ def _changes(session: Session, listener: Listener, name: Name, version_id: int, 
     return changes(listener, other, day)
 
 
-def _listen(
-    session: Session, settings: Settings, listener: Listener, partners: Sequence[Partner], days: int, most: int
-) -> None:
-    """Look through the messages of these partners, with a bar."""
-    now = datetime.now(settings.zone)
-    contract = Contract()
-    around = Surroundings(contract, Wire(contract, settings.zone), lambda: now, NoCodeTables())
-    sent = [Sent(partner, now - timedelta(days=days), most) for partner in partners]
-    counts = [one.count(session) for one in sent]
+def _listen(session: Session, listener: Listener, sources: Sequence[Source], most: int) -> None:
+    """Look through these messages, with a bar."""
+    counts = [one.count(session) for one in sources]
     total, before = sum(min(count, most) for count in counts), 0
     with progress("Looking up the codes", total) as tell:
-        for one, count in zip(sent, counts, strict=True):
+        for one, count in zip(sources, counts, strict=True):
             many = min(count, most)
             if count > most:
-                note(f"{one.partner.name}: the newest {most:,} of {count:,} messages are looked at.")
-            failed = one.listen(session, around, listener, _after(before, tell))
+                note(f"{one.name}: the newest {most:,} of {count:,} messages are looked at.")
+            failed = one.listen(session, listener, _after(before, tell))
             if failed:
-                note(f"{one.partner.name}: {failed:,} of {many:,} messages cannot be mapped: `gateway partner check`.")
+                note(f"{one.name}: {failed:,} of {many:,} messages cannot be mapped.")
             before += many
-    say(f"{listener.messages:,} messages of the last {days} days are looked at.")
+    say(f"{listener.messages:,} messages are looked at.")
 
 
 def _after(before: int, tell: Callable[[int, str], None]) -> Callable[[int], None]:
     return lambda done: tell(before + done, "")
 
 
-def _partners(settings: Settings, name: str) -> list[Partner]:
-    """Those with stylesheets of their own."""
-    partners = [one for one in settings.partners if one.operations and name in ("", one.name)]
-    if name and not partners:
+def _sources(settings: Settings, name: str, days: int, most: int) -> list[Source]:
+    """The messages to partners with stylesheets, and those that came by facades; with a name only of that partner."""
+    now, contract = datetime.now(settings.zone), Contract()
+    around = Surroundings(contract, Wire(contract, settings.zone), lambda: now, NoCodeTables())
+    since = now - timedelta(days=days)
+    sources: list[Source] = [
+        Sent(partner, around, since, most)
+        for partner in settings.partners
+        if partner.operations and name in ("", partner.name)
+    ]
+    sources += [
+        Received(facade, settings.hospital_code, settings.zone, since, most)
+        for facade in settings.facades
+        if name == "" or facade.partner in (None, name)
+    ]
+    if name and not sources:
         settings.partner(name)
-        raise Failure(f"{name} gets our own messages: no stylesheet of it asks for codes.", WRONG)
-    return partners
+        raise Failure(f"{name} gets our own messages: no stylesheet asks for its codes.", WRONG)
+    return sources
 
 
 def _day(settings: Settings, on: datetime | None) -> date:

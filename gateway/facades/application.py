@@ -169,23 +169,8 @@ class FacadeServer:
 
     def _known(self, door: Door, letter: Letter) -> Circumstances:
         """What stylesheets are told beside the message."""
-        arrival, facade = letter.arrival, door.facade
-        client = arrival.caller.name if arrival.caller is not None else ""
-        return Circumstances(
-            partner=facade.partner or client,
-            hospital_code=arrival.hospital_code,
-            outbound=False,
-            now=arrival.received_at,
-            codes=self._codes,
-            values={
-                "function": letter.function,
-                "operation": (letter.settings.operation or "") if letter.settings is not None else "",
-                "facade": facade.name,
-                "client": client,
-                "message_id": letter.asked.message_id,
-                "txn_no": arrival.txn_no,
-            },
-        )
+        caller = letter.arrival.caller
+        return door.known(letter, caller.name if caller is not None else "", self._codes)
 
     def _note_repairs(self, arrival: Arrival, repairs: Repairs) -> None:
         client = arrival.caller.name if arrival.caller is not None else ""

@@ -15,7 +15,8 @@ from gateway.facade_config import Facade, FacadeFunction
 from gateway.facades.intake import Arrival, Intake
 from gateway.facades.translation import Translation, read_payload
 from gateway.mapping import payload as payloads
-from gateway.mapping.functions import text_of
+from gateway.mapping.codes import CodeTables
+from gateway.mapping.functions import Circumstances, text_of
 from gateway.security.credentials import Credentials, credentials_of, read_credentials
 from gateway.soap.control_characters import MARK
 from gateway.soap.envelope import Envelope, SoapVersion
@@ -95,6 +96,25 @@ class Door:
         if xpath is None or letter.payload is None:
             return ""
         return text_of(xpath(etree.ElementTree(letter.payload))).strip()
+
+    def known(self, letter: Letter, client: str, codes: CodeTables) -> Circumstances:
+        """What stylesheets are told beside the message."""
+        arrival, facade = letter.arrival, self.facade
+        return Circumstances(
+            partner=facade.partner or client,
+            hospital_code=arrival.hospital_code,
+            outbound=False,
+            now=arrival.received_at,
+            codes=codes,
+            values={
+                "function": letter.function,
+                "operation": (letter.settings.operation or "") if letter.settings is not None else "",
+                "facade": facade.name,
+                "client": client,
+                "message_id": letter.asked.message_id,
+                "txn_no": arrival.txn_no,
+            },
+        )
 
     # --- who calls ----------------------------------------------------------------------------------------------------
 

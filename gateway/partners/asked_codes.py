@@ -36,16 +36,21 @@ class Sent:
     """The messages to one partner with stylesheets since a moment, the newest `most` of them."""
 
     partner: Partner
+    around: Surroundings
     since: datetime
     most: int
+
+    @property
+    def name(self) -> str:
+        return self.partner.name
 
     def count(self, session: Session) -> int:
         """How many there are, those left out included."""
         return session.scalar(select(func.count()).select_from(Delivery).where(*self._wanted())) or 0
 
-    def listen(self, session: Session, around: Surroundings, listener: Listener, told: Callable[[int], None]) -> int:
+    def listen(self, session: Session, listener: Listener, told: Callable[[int], None]) -> int:
         """Let the listener hear what they ask; how many could not be mapped, by which nothing is learnt of the rest."""
-        mapped, failed = DIALECTS[self.partner.dialect](self.partner, around), 0
+        mapped, failed = DIALECTS[self.partner.dialect](self.partner, self.around), 0
         assert isinstance(mapped, Mapped)
         for done, row in enumerate(self._rows(session), 1):
             origin = Origin(row.txn_no, row.hospital_code, "", row.origin_sender_code, row.origin_message_id)

@@ -1,0 +1,85 @@
+"""Codes in the strings of vendors: looked up on their way in, and heard again in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from facade_site import Site, sample
+from sqlalchemy.orm import Session
+
+from gateway.codes import tables, unmapped
+from gateway.codes.coverage import Listener, coverage
+from gateway.codes.lines import Line
+from gateway.codes.tables import Name
+from gateway.facades.asked_codes import Received
+from gateway.model.code_table import UnmappedCode
+from gateway.model.journal import Alert
+
+HOSPITAL = "44643245-7"
+REQUEST = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
+    xmlns:g="urn:hospital-gateway:functions" exclude-result-prefixes="g">
+  <xsl:import href="gateway:facades/request-header-body/request.xsl"/>
+  <xsl:template match="PerformDeptCode" mode="field">
+    <PerformDeptCode><xsl:value-of select="g:code('department', .)"/></PerformDeptCode>
+  </xsl:template>
+</xsl:stylesheet>"""
+
+
+@pytest.fixture
+def site(site_of: Callable[..., Site], tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.getbasetemp() / "facade-with-codes"
+    folder.mkdir(exist_ok=True)
+    (folder / "request.xsl").write_text(REQUEST)
+    functions = {"SubmitRequisition": {"operation": "SubmitRequisition", "request": "request.xsl"}}
+    response = "gateway:facades/request-header-body/response.xsl"
+    return site_of("request-header-body", folder=folder, functions=functions, response=response, partner="OLDHIS")
+
+
+def use(site: Site, *lines: Line) -> None:
+    now = datetime.now(UTC)
+    with Session(site.engine) as session:
+        found = tables.take_table(session, Name(HOSPITAL, "OLDHIS", "department"), "zhang", now)
+        tables.activate(session, found, tables.add_draft(session, found, lines, "a.csv", "zhang", now), "zhang", now)
+        unmapped.settle(session, now)
+        session.commit()
+
+
+def heard(site: Site) -> tuple[Listener, int]:
+    settings, since = site.core.settings, datetime.now(UTC) - timedelta(days=7)
+    with Session(site.engine) as session:
+        listener = Listener(session, date(2026, 11, 28))
+        received = Received(settings.facades[0], HOSPITAL, settings.zone, since, 1000)
+        assert received.count(session) == len(site.journal())
+        return listener, received.listen(session, listener, lambda done: None)
+
+
+def test_a_vendor_s_code_becomes_ours_and_one_without_a_row_is_told_to_come_again(site: Site):
+    department = department_of(sample("SubmitRequisition"))
+    refused = site.ask(sample("SubmitRequisition"), client="HIS").inner()
+    assert refused.findtext("Body/ResultCode") == "-1"
+    with Session(site.engine) as session:
+        (row,) = session.query(UnmappedCode).all()
+        assert (row.partner, row.outbound, row.value, row.policy) == ("OLDHIS", False, department, "park")
+        (alert,) = session.query(Alert).all()
+        assert alert.subject == f"OLDHIS: table department has no row for {department} (theirs to ours)"
+    use(site, Line("9001", department))
+    taken = site.ask(sample("SubmitRequisition"), client="HIS").inner()
+    assert taken.findtext("Body/ResultCode") == "0"
+
+
+def test_what_came_by_a_facade_is_heard_again_in_the_journal(site: Site):
+    department = department_of(sample("SubmitRequisition"))
+    use(site, Line("9001", department))
+    site.ask(sample("SubmitRequisition"), client="HIS")
+    before = len(site.journal())
+    listener, failed = heard(site)
+    (found,) = coverage(listener)
+    assert found.scope == (HOSPITAL, "OLDHIS", "department", False)
+    assert (found.values, found.messages, found.complete, failed) == (1, 1, 1, 0)
+    assert len(site.journal()) == before
+
+
+def department_of(message: str) -> str:
+    return message.partition("<PerformDeptCode>")[2].partition("<")[0]
