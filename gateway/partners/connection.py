@@ -63,6 +63,11 @@ def exchange(seconds: float, connect_seconds: float) -> Iterator[Exchange]:
         _exchange.reset(token)
 
 
+def seconds_left() -> float:
+    """Until the deadline of the current exchange. Raises TimeoutError once it has passed."""
+    return _exchange.get().remaining()
+
+
 @contextmanager
 def errand() -> Iterator[None]:
     """A request of its own on the way to the message, such as a login. Whatever becomes of it: nothing of the message

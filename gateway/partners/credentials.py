@@ -26,7 +26,7 @@ from gateway.mapping.xml_text import read_xml
 from gateway.operations.dispatch import Outcome
 from gateway.partner_config import Partner
 from gateway.partner_security import WORD, Login, xml_template
-from gateway.partners.connection import errand
+from gateway.partners.connection import errand, seconds_left
 from gateway.partners.failures import UnusableReply
 from gateway.partners.files import FromFiles, PrivateKey, Term, certificate_with_key, terms_of
 from gateway.partners.signature import BASE64, WSSE, WSU, add_timestamp, security_header, sign, written
@@ -137,12 +137,16 @@ class _Token:
 
     def __call__(self) -> str:
         """The token; one thread logs in for all. Raises UnusableReply, for nothing of the message was sent."""
-        with self._lock:
+        if not self._lock.acquire(timeout=seconds_left()):
+            raise UnusableReply("LOGIN", Outcome.NOT_SENT)
+        try:
             if time.monotonic() >= self._good_until:
                 with errand():
                     self._token = self._asked_for()
                 self._good_until = time.monotonic() + self._login.seconds
             return self._token
+        finally:
+            self._lock.release()
 
     def forget(self) -> None:
         with self._lock:

@@ -129,6 +129,14 @@ def certificate_with_key(
     return ours, found
 
 
+def is_open_to_all(path: Path) -> bool:
+    """Whether every user of this machine may read it."""
+    try:
+        return bool(path.stat().st_mode & 0o004)
+    except OSError:
+        return False
+
+
 def terms_of(path: Path, what: str, certificates: tuple[x509.Certificate, ...]) -> Iterator[Term]:
     """Until when they hold; of several for one name the one that holds longest, for the others are being replaced."""
     longest: dict[bytes, x509.Certificate] = {}

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.partner_config import Partner
 from gateway.partner_security import Tls
 from gateway.partners.connection import VERIFY_FLAGS, TlsSource
-from gateway.partners.files import FromFiles, Term, UnusableFile, certificate_with_key, certificates_in, terms_of
+from gateway.partners.files import (
+    FromFiles,
+    Term,
+    UnusableFile,
+    certificate_with_key,
+    certificates_in,
+    is_open_to_all,
+    terms_of,
+)
 
 OLD = frozenset({"1.0", "1.1"})
 _VERSIONS = {
@@ -56,8 +64,8 @@ def tls_terms(partner: Partner) -> Iterator[Term]:
     tls = partner.tls
     if tls.certificate_file is not None:
         path = partner.path(tls.certificate_file)
-        ours, _ = certificate_with_key(path, *_key(partner))
-        yield from terms_of(path, "our certificate", (ours,))
+        certificate_with_key(path, *_key(partner))
+        yield from terms_of(path, "our certificate", certificates_in(path))
     if tls.ca_file is not None:
         path = partner.path(tls.ca_file)
         yield from terms_of(path, "authority", certificates_in(path))
@@ -72,6 +80,9 @@ def tls_warnings(partner: Partner) -> list[str]:
         found.append(f"tls.oldest is {tls.oldest}: old versions and ciphers can be read by others")
     if partner.url.scheme not in ("https", "mllps") and tls != Tls():
         found.append("[tls] has no effect, because its address is not one of TLS (https)")
+    key = tls.key_file or tls.certificate_file
+    if key is not None and is_open_to_all(partner.path(key)):
+        found.append(f"{key} holds our key and can be read by every user of this machine (chmod 600)")
     return found
 
 

@@ -34,14 +34,16 @@ class Issued:
 class Authority:
     """Signs certificates; `file` is what those who trust it need."""
 
-    def __init__(self, folder: Path, name: str = "Hospital CA", days: int = 3650) -> None:
+    def __init__(
+        self, folder: Path, name: str = "Hospital CA", days: int = 3650, *, under: Authority | None = None
+    ) -> None:
         self._folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        builder = _builder(self.name, self.name, self.key, days)
-        self.certificate = builder.add_extension(x509.BasicConstraints(True, None), critical=True).sign(
-            self.key, hashes.SHA256()
-        )
+        above = under or self
+        builder = _builder(self.name, above.name, self.key, days)
+        builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
+        self.certificate = builder.sign(above.key, hashes.SHA256())
         self.file = folder / f"{name.replace(' ', '-').lower()}.pem"
         self.file.write_bytes(self.certificate.public_bytes(Encoding.PEM))
 
@@ -60,6 +62,8 @@ class Authority:
         where = self._folder / (file or name)
         issued = Issued(where.with_suffix(".pem"), where.with_suffix(".key"), made, private)
         issued.certificate.write_bytes(made.public_bytes(Encoding.PEM))
+        issued.key.touch(0o600)
+        issued.key.chmod(0o600)
         issued.key.write_bytes(pem_of(private, password))
         return issued
 

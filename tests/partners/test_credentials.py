@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -194,11 +195,11 @@ def test_a_login_gives_the_token_for_all_that_follows(way):
     assert (login.tag, [child.text for child in login]) == ("{http://tempuri.org/}Login", ["gw", SECRET])
 
 
-def test_a_token_is_renewed_after_its_time(way, monkeypatch):
+def test_a_token_is_renewed_after_its_time(way):
     made = with_login(Door(), seconds=60)
     assert made.http_headers() == {"X-Token": "token-1"}
-    later = made._token._good_until
-    monkeypatch.setattr("gateway.partners.credentials.time.monotonic", lambda: later)
+    assert 50 < made._token._good_until - time.monotonic() <= 60
+    made._token._good_until = time.monotonic()
     assert made.http_headers() == {"X-Token": "token-2"}
 
 
@@ -263,6 +264,13 @@ def test_one_login_does_for_many_threads(way):
     for thread in threads:
         thread.join()
     assert (found, len(door.asked)) == (["token-1"] * 8, 1)
+
+
+def test_nobody_waits_for_the_login_of_another_beyond_his_own_deadline():
+    made = with_login(Door())
+    with made._token._lock, exchange(0.1, 3), pytest.raises(UnusableReply) as told:
+        made.http_headers()
+    assert (told.value.code, told.value.outcome) == ("LOGIN", Outcome.NOT_SENT)
 
 
 # --- what is refused, and what is not told ----------------------------------------------------------------------------

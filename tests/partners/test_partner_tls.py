@@ -139,6 +139,20 @@ def test_what_a_partner_says_of_our_certificate_after_the_request_has_left_means
     assert [told(answer) for answer in answers] == [(NOT_SENT, "TLS"), (Outcome.UNKNOWN, "CUT-OFF")]
 
 
+def test_a_certificate_goes_with_those_that_lead_to_its_authority(authority, start, site, tmp_path):
+    his = start(limited(server_context(authority.issue(), authority), ssl.TLSVersion.TLSv1_2))
+    between = Authority(tmp_path, "Department CA", under=authority)
+    issued = between.issue("gateway")
+    assert told(site(his, **OURS)()) == (NOT_SENT, "TLS")
+    issued.certificate.write_bytes(issued.certificate.read_bytes() + between.file.read_bytes())
+    assert site(his, **OURS)().is_yes
+
+
+def test_an_authority_under_another_is_enough_to_trust(authority, start, site, tmp_path):
+    between = Authority(tmp_path, "Department CA", under=authority)
+    assert site(start(server_context(between.issue())), ca_file="department-ca.pem")().is_yes
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +210,8 @@ def test_what_makes_tls_weaker_is_told(tmp_path):
     assert "check_name is off" in warned(check_name=False)
     assert "oldest is 1.1" in warned(oldest="1.1")
     assert "[tls] has no effect" in warned("http://his/", **CA)
+    Authority(tmp_path).issue("gateway").key.chmod(0o644)
+    assert "gateway.key holds our key and can be read by every user" in warned(**OURS)
 
 
 def test_until_when_everything_holds_is_known(authority, tmp_path):
