@@ -129,6 +129,7 @@ class FacadeServer:
         try:
             self._read(door, letter, envelope, environ)
         finally:
+            envelope.repairs.update(Repair(kind) for kind in letter.noted)
             self._note_repairs(arrival, envelope.repairs)
         settings, message, known = letter.settings, letter.payload, self._known(door, letter)
         assert settings is not None

@@ -42,6 +42,8 @@ class Letter:
     function: str = ""
     settings: FacadeFunction | None = None
     payload: etree._Element | None = None
+    noted: set[str] = field(default_factory=set)
+    """What had to be mended in the string."""
 
 
 class Door:
@@ -86,7 +88,7 @@ class Door:
         if self.facade.function is None:
             letter.settings = self.translation.function(letter.function)
         with self.translation.told_as_fault():
-            letter.payload = read_payload(letter.asked.payload, self.facade.payload)
+            letter.payload = read_payload(letter.asked.payload, self.facade.payload, letter.noted)
         if self.facade.function is not None:
             letter.function = self._found("function", letter) or letter.function
             letter.settings = self.translation.function(letter.function)

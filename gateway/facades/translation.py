@@ -120,14 +120,17 @@ class Translation:
             raise InternalFault() from None
 
 
-def read_payload(text: str, form: str) -> etree._Element:
-    """The message in a vendor's string, without namespaces. Raises PayloadUnreadable, TooLarge or InvalidMessage."""
+def read_payload(text: str, form: str, noted: set[str]) -> etree._Element:
+    """The message in a vendor's string, without namespaces; what had to be mended is added to `noted`.
+
+    Raises PayloadUnreadable, TooLarge or InvalidMessage.
+    """
     if text.count("<") > 2 * MOST_ELEMENTS:
         raise TooLarge(
             f"字符串内的元素超过 {MOST_ELEMENTS} 个，请分批发送。",
             f"More than {MOST_ELEMENTS} elements in the string: send it in parts.",
         )
-    found = payloads.read(text, form)
+    found = payloads.read(text, form, noted)
     if found.getroottree().docinfo.internalDTD is not None:
         raise InvalidMessage("字符串内的报文不得含有 DTD。", "The message in the string may not hold a DTD.")
     return without_namespaces(found)

@@ -17,10 +17,15 @@ from gateway.mapping.xml_text import read_xml as read_xml
 LARGEST = 20 * 1024 * 1024
 
 
-def read(text: str, form: str) -> etree._Element:
-    """The message in a string of one of FORMS. Raises PayloadUnreadable, which says what came instead."""
+def read(text: str, form: str, noted: set[str] | None = None) -> etree._Element:
+    """The message in a string of one of FORMS; what had to be mended in XML is added to `noted`.
+
+    Raises PayloadUnreadable, which says what came instead.
+    """
     if len(text) > LARGEST:
         raise PayloadUnreadable("The string is larger than 20 MB.")
+    if form == "xml":
+        return read_xml(text, noted)
     return FORMS[form](text)
 
 

@@ -24,6 +24,8 @@ MOST_REFERENCES = 2_000_000
 """A text that has more of them and is not well formed is not mended: it would take seconds."""
 LARGE = 9_000_000
 """From here a single text may be longer than libxml2 takes without being asked to."""
+CHARACTERS, ESCAPING = "control-characters", "escaping"
+"""What is noted of a text: control characters stood in it; it was escaped once too often, or not where it had to be."""
 TOGETHER = "Messages"
 """The root given to a message that comes as several elements of different names."""
 
@@ -41,6 +43,7 @@ _ONE_OF_FIVE = re.compile(rf"&({'|'.join(_FIVE)});", re.IGNORECASE)
 _PAGE = re.compile(r"\s*(?:<!doctype\s+html|<(?:html|script)[\s>])", re.IGNORECASE)
 _DTD = re.compile(r"<!(?!\[CDATA\[|--)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_CONTROL_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));")
 _REFERENCE = re.compile(r"&(?:#(?:[xX]([0-9a-fA-F]{1,6})|([0-9]{1,7}));|([A-Za-z][A-Za-z0-9]{0,31};)?)")
 _LOOSE_LESS = re.compile(r"<(?=[\s\d=.<]|$)")
 _SURROGATES = re.compile(r"&#(?:x(d[89ab][0-9a-f]{2})|(5[56]\d{3}));&#(?:x(d[c-f][0-9a-f]{2})|(5[67]\d{3}));", re.I)
@@ -50,15 +53,16 @@ _NOTHING = frozenset({"null", "(null)", "undefined", "none", "nil"})
 _too_deep = etree.XPath(f"boolean({'/*' * (DEEPEST + 1)})")
 
 
-def read_xml(text: str) -> etree._Element:
-    """The root element of the message in a text. Raises PayloadUnreadable."""
-    plain = _laid_bare(text)
+def read_xml(text: str, noted: set[str] | None = None) -> etree._Element:
+    """The root element of the message in a text; what was mended is added to `noted`. Raises PayloadUnreadable."""
+    kinds: set[str] = set() if noted is None else noted
+    plain = _laid_bare(text, kinds)
     _refuse_what_is_none(plain)
     if any(_DTD.search(part) for shown, part in _parts(plain) if shown):
         raise PayloadUnreadable("The XML has a DTD, which is never read.")
     if plain.count("<") > MOST_TAGS:
         raise PayloadUnreadable(f"The XML has more than {MOST_TAGS:,} tags.")
-    root = _parsed_somehow(plain)
+    root = _parsed_somehow(plain, kinds)
     if _too_deep(root):
         raise PayloadUnreadable(f"The XML is nested deeper than {DEEPEST}.")
     return root
@@ -80,7 +84,7 @@ def mended(text: str) -> str:
 # --- Around the message -----------------------------------------------------------------------------------------------
 
 
-def _laid_bare(text: str) -> str:
+def _laid_bare(text: str, noted: set[str]) -> str:
     """The XML itself: without declaration, CDATA or quotation marks around it, and unescaped."""
     plain = text
     for _ in range(LAYERS):
@@ -95,6 +99,7 @@ def _laid_bare(text: str) -> str:
             plain = _ONE_OF_FIVE.sub(lambda one: _FIVE[one[1].lower()], plain)
         else:
             return plain
+        noted.add(ESCAPING)
     raise PayloadUnreadable(f"The message is wrapped or escaped more than {LAYERS - 1} times.")
 
 
@@ -144,13 +149,14 @@ def _is_page(plain: str) -> bool:
 # --- The message ------------------------------------------------------------------------------------------------------
 
 
-def _parsed_somehow(plain: str) -> etree._Element:
+def _parsed_somehow(plain: str, noted: set[str]) -> etree._Element:
     try:
         return _parsed(plain)
     except etree.XMLSyntaxError as problem:
         code, line = problem.code, problem.lineno
     better = mended(plain)
     if better != plain:
+        noted.add(CHARACTERS if _CONTROL.search(plain) or _CONTROL_REFERENCE.search(plain) else ESCAPING)
         try:
             return _parsed(better)
         except etree.XMLSyntaxError as problem:

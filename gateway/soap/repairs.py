@@ -23,6 +23,8 @@ class Repair(StrEnum):
     """Values stood beside the request (multiRef); each is now where it was referred to."""
     ENCODING = "soap-encoding"
     """Arrays and wrappers of rpc/encoded."""
+    ESCAPING = "escaping"
+    """In a string (docs/facades.md): a message that was escaped once too often, or not where it had to be."""
 
 
 Repairs = set[Repair]

@@ -12,6 +12,7 @@ from lxml import etree
 from gateway.mapping import payload
 from gateway.mapping.errors import PayloadUnreadable
 from gateway.mapping.xml_text import read_xml
+from gateway.soap.repairs import Repair
 
 ANSWER = "<Response><ResultCode>0</ResultCode><ResultContent>成功 𠮷</ResultContent></Response>"
 SECRET = "王机密"
@@ -105,6 +106,22 @@ def test_what_is_no_message_or_could_be_two_is_refused_with_the_reason(text, why
     with pytest.raises(PayloadUnreadable, match=why) as refused:
         read_xml(text)
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (f'\ufeff<?xml version="1.0" encoding="GBK"?>{ANSWER}', set()),
+        (escaped(ANSWER), {"escaping"}),
+        (ANSWER.replace("成功", "A & B"), {"escaping"}),
+        (ANSWER.replace("成功", "成\x0b功"), {"control-characters"}),
+        (escaped(ANSWER.replace("成功", "成&#0;功")), {"escaping", "control-characters"}),
+    ],
+)
+def test_what_was_mended_is_noted_by_its_kind(text, kinds):
+    noted: set[str] = set()
+    payload.read(text, "xml", noted)
+    assert noted == kinds <= set(Repair)
 
 
 def test_parts_of_different_names_without_a_root_are_one_message():
