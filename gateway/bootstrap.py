@@ -1,6 +1,6 @@
 """Puts the parts of the gateway together: the only place that knows them all.
 
-A process calls one of these: `run_web_server` or `run_delivery_worker`.
+A process calls one of these: `run_web_server` or `run_delivery_worker`; gateway/hl7_serving.py has a third.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def run_web_server(
 
     def application() -> SoapServer:
         end = partial(os.kill, os.getppid(), signal.SIGTERM)
-        here.append(_presence(settings, Kind.WEB, end if alone else None, drain.has_begun))
+        here.append(presence_of(settings, Kind.WEB, end if alone else None, drain.has_begun))
         here[0].start()
         return web_application(make_core(settings, log_file=log_file), metrics, drain)
 
@@ -270,6 +270,11 @@ def _metrics_folder(settings: Settings) -> Path:
     return folder
 
 
+def process_metrics() -> Metrics:
+    """What a process beside the web server counts."""
+    return Metrics(_shared_metrics())
+
+
 def _shared_metrics() -> Path | None:
     given = os.environ.get(METRICS_FOLDER)
     return Path(given) if given else None
@@ -288,7 +293,7 @@ def _refuse_foreign_key(settings: Settings) -> None:
         _log.warning("Whether the key fits the database is not known: %s.", type(problem).__name__)
 
 
-def _presence(
+def presence_of(
     settings: Settings, kind: Kind, on_drain: Callable[[], None] | None, draining: Callable[[], bool] = lambda: False
 ) -> Presence:
     """This process among those of all nodes."""
@@ -362,8 +367,8 @@ def run_delivery_worker(settings: Settings, log_file: Path | None = None, *, alo
     if alone:
         _refuse_foreign_key(settings)
     core = make_core(settings, log_file=log_file)
-    core.sender.attempted = Metrics(_shared_metrics()).attempted
-    presence = _presence(settings, Kind.DELIVERY, partial(os.kill, os.getpid(), signal.SIGTERM) if alone else None)
+    core.sender.attempted = process_metrics().attempted
+    presence = presence_of(settings, Kind.DELIVERY, partial(os.kill, os.getpid(), signal.SIGTERM) if alone else None)
     ended = threading.Event()
     threads = [
         threading.Thread(target=run, args=(core, ended), name=run.__name__)

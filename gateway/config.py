@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.critical_rules import CriticalRules, SmtpNotifier, WebhookNotifier
 from gateway.facade_config import Facade
+from gateway.hl7_config import Hl7Port
 from gateway.partner_config import Partner
 from gateway.strict import Identifier, Strict
 from gateway.terms import RequisitionType, VisitType
@@ -216,6 +217,8 @@ class Settings(BaseSettings):
     """Delivery processes that `gateway serve` starts."""
     routes: tuple[Route, ...] = ()
     notifiers: tuple[Annotated[WebhookNotifier | SmtpNotifier, Field(discriminator="kind")], ...] = ()
+    hl7: tuple[Hl7Port, ...] = ()
+    """Ports where HL7 comes in over MLLP (docs/hl7.md)."""
     partners: tuple[Partner, ...] = ()
     facades: tuple[Facade, ...] = ()
 
@@ -306,6 +309,7 @@ def load_settings(folder: Path) -> Settings:
         ) from None
     _check_routes(settings)
     _check_chain(settings)
+    _check_ports(settings)
     return settings
 
 
@@ -429,3 +433,16 @@ def _check_chain(settings: Settings) -> None:
                     f"{main}: rules.critical.chain[{number}] names the notifier {name}, "
                     "but no [[notifiers]] has that name."
                 )
+
+
+def _check_ports(settings: Settings) -> None:
+    main = settings.folder / "gateway.toml"
+    for what, values in (
+        ("name", [port.name for port in settings.hl7]),
+        ("port", [(port.host, port.port) for port in settings.hl7]),
+    ):
+        if len(set(values)) < len(values):
+            raise ConfigurationError(f"{main}: two [[hl7]] have the same {what}.")
+    for port in settings.hl7:
+        if port.hospital_code is not None and port.hospital_code not in settings.hospital_codes:
+            raise ConfigurationError(f"{main}: hl7 {port.name}: hospital_code is none of the hospitals served.")

@@ -217,6 +217,8 @@ class Serving:
             children.append(Child(name, [*program, "worker", "--name", name, *common], environment, stage=1))
         if any(partner.polls for partner in self.settings.partners):
             children.append(Child("polling", [*program, "polling", *common], environment, stage=1))
+        if self.settings.hl7:
+            children.append(Child("hl7", [*program, "hl7", "serve", *common], environment, stage=0))
         return children
 
     def _other_pids(self, pids: dict[str, int]) -> dict[str, int]:

@@ -23,6 +23,7 @@ from gateway.config import (
 )
 from gateway.contract import Contract
 from gateway.critical_rules import CriticalLevel, CriticalRules, CriticalTimesRule, SmtpNotifier, WebhookNotifier
+from gateway.hl7_config import Hl7Message, Hl7Port
 from gateway.partner_config import FieldLimit, MappedOperation, Partner, Success
 from gateway.partner_security import Auth, Login, Tls
 
@@ -197,13 +198,26 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
 PARTNERS = [Partner, MappedOperation, Success, FieldLimit, Tls, Auth, Login]
-PARTS = [Settings, Server, Limits, *RULES, Reconciliation, Storage, Route, *PARTNERS, WebhookNotifier, SmtpNotifier]
+PORTS = [Hl7Port, Hl7Message]
+PARTS = [
+    Settings,
+    Server,
+    Limits,
+    *RULES,
+    Reconciliation,
+    Storage,
+    Route,
+    *PARTNERS,
+    *PORTS,
+    WebhookNotifier,
+    SmtpNotifier,
+]
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_setting_is_explained(part: type[BaseModel]):
     explained = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
-    beside = {"facades", "server", "limits", "rules", "records", "reconciliation", "storage", "routes"}
+    beside = {"facades", "hl7", "server", "limits", "rules", "records", "reconciliation", "storage", "routes"}
     assert [
         name
         for name in part.model_fields
@@ -287,3 +301,27 @@ def test_a_channel_reads_its_secret_from_a_file_beside_the_settings(tmp_path: Pa
 )
 def test_a_mistake_about_the_chain_or_a_channel_is_named(tmp_path: Path, lines: str, named: str):
     assert named in mistake(site(tmp_path, lines))
+
+
+PORT = '[[hl7]]\nname = "LAB"\nclient = "LIS"\nport = 6661\naddresses = ["10.0.0.0/8"]\n'
+
+
+def test_a_port_of_hl7_takes_the_standard_messages(tmp_path: Path):
+    (port,) = load_settings(site(tmp_path, PORT)).hl7
+    assert {kind for one in port.messages for kind in one.types} >= {"ORM^O01", "ORU^R01", "DFT^P03"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (PORT.replace('addresses = ["10.0.0.0/8"]', ""), "say who may connect"),
+        (PORT + 'ca_file = "ca.crt"', "certificate_file"),
+        (PORT + PORT.replace("6661", "6662"), "same name"),
+        (PORT + PORT.replace("LAB", "LAB2"), "same port"),
+        (PORT + 'hospital_code = "ELSE"', "none of the hospitals"),
+        (PORT.replace("10.0.0.0/8", "10.0.0.1/8"), "hl7.0.addresses"),
+        (PORT + '[[hl7.messages]]\ntypes = ["ORM"]\nrequest = "x.xsl"', "types"),
+    ],
+)
+def test_a_mistake_about_a_port_of_hl7_is_named(tmp_path: Path, text: str, told: str):
+    assert told in mistake(site(tmp_path, text))

@@ -20,7 +20,8 @@ ALLOWED: dict[str, set[str]] = {
     "database_config": {"strict"},
     "partner_config": {"database_config", "maintenance_hours", "partner_security", "strict"},
     "facade_config": {"strict"},
-    "config": {"critical_rules", "facade_config", "partner_config", "strict"},
+    "config": {"critical_rules", "facade_config", "hl7_config", "partner_config", "strict"},
+    "hl7_config": {"facade_config", "strict"},
     "contract": set(),
     "messages": {"contract"},
     "documents": {"contract"},
@@ -44,8 +45,8 @@ ALLOWED: dict[str, set[str]] = {
         "partner_security", "soap", "styles",
     },
     "facades": {
-        "codes", "contract", "facade_config", "mapping", "messages", "model", "operations", "security", "soap",
-        "styles",
+        "codes", "contract", "facade_config", "hl7", "hl7_config", "mapping", "messages", "model", "monitoring",
+        "operations", "security", "soap", "styles",
     },
     "nodes": {"config", "model", "security", "store"},
     "notifiers": {"critical_rules", "model", "partners"},
@@ -74,6 +75,9 @@ ALLOWED: dict[str, set[str]] = {
         "security", "site", "soap", "storage", "store", "web",
     },
     "acceptance": {"contract", "messages", "operations", "partner_config", "partners"},
+    "hl7_serving": {
+        "bootstrap", "codes", "config", "facades", "hl7", "hl7_config", "mapping", "monitoring", "nodes",
+    },
     "simulators": {"config", "contract", "documents", "mapping", "messages", "soap", "styles"},
     "demo": {
         "config", "contract", "database", "documents", "logs", "messages", "migrate", "model", "security", "serving",
@@ -81,10 +85,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "acceptance", "bootstrap", "codes", "config", "contract", "database", "database_config", "delivery", "demo",
-        "facades",
-        "logs", "mapping", "messages", "migrate", "model", "nodes", "operations", "partner_config", "partner_security",
-        "partners",
-        "reconciliation", "security", "serving", "sheets", "simulators", "site", "soap", "storage", "supervision",
+        "facades", "hl7", "hl7_serving", "logs", "mapping", "messages", "migrate", "model", "nodes", "operations",
+        "partner_config", "partner_security", "partners", "reconciliation", "security", "serving", "sheets",
+        "simulators", "site", "soap", "storage", "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip

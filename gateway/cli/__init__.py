@@ -26,6 +26,7 @@ from gateway.cli import (
     deliveries,
     demo,
     explain,
+    hl7,
     messages,
     money,
     nodes,
@@ -50,7 +51,7 @@ from gateway.sheets import FileRefused
 GROUPS = (
     *(site, running, nodes, database, clients, records, audit),
     *(storage, partners, codes, polls, accept, deliveries, messages, money, critical, alerts, reconcile, call),
-    *(explain, demo, simulate),
+    *(explain, hl7, demo, simulate),
 )
 INTERRUPTED = 130
 

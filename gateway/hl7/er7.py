@@ -37,14 +37,19 @@ def read(content: bytes | str, charset: str = "") -> etree._Element:
 
     Raises InvalidMessage, with segment and field and never their content.
     """
+    return read_as(content, charset)[0]
+
+
+def read_as(content: bytes | str, charset: str = "") -> tuple[etree._Element, str]:
+    """The same, with the codec of its characters, in which the answer is written too."""
     text, codec = decode(content, charset) if isinstance(content, bytes) else (content, "")
     text = _unwrapped(text)
     codec = codec or declared_codec(text.encode()) or UTF8
     separators = _separators(text)
     root = etree.Element(ROOT)
-    for number, segment in enumerate(hl7.parse("\r".join(_segments(text, separators))), 1):
-        _read_segment(root, segment, number, separators, codec)
-    return root
+    for segment in hl7.parse("\r".join(_segments(text, separators))):
+        _read_segment(root, segment, separators, codec)
+    return root, codec
 
 
 def write(message: etree._Element, codec: str = "") -> str:
@@ -147,7 +152,7 @@ def _segments(text: str, separators: Separators) -> Iterator[str]:
     yield from known
 
 
-def _read_segment(root: etree._Element, segment: hl7.Segment, number: int, separators: Separators, codec: str) -> None:
+def _read_segment(root: etree._Element, segment: hl7.Segment, separators: Separators, codec: str) -> None:
     name = str(segment[0])
     element = etree.SubElement(root, name)
     is_text = name == "OBX" and len(segment) > 2 and str(segment[2]).strip() in TEXT_TYPES

@@ -12,7 +12,7 @@ from gateway.config import Settings
 from gateway.security.secrets import Secrets
 
 KEY = "secret.key"
-OF_THE_NODE = frozenset({"folder", "node", "server", "delivery_workers", "database_url"})
+OF_THE_NODE = frozenset({"folder", "node", "server", "delivery_workers", "database_url", "hl7"})
 """Settings that each node may choose by itself; all others must agree."""
 
 

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     WEB = "web"
     DELIVERY = "delivery"
     POLLING = "polling"
+    HL7 = "hl7"
 
 
 @dataclass(frozen=True, slots=True)

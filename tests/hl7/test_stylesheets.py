@@ -328,6 +328,15 @@ def test_an_imaging_report_brings_texts_pictures_and_addresses():
     assert texts(request, "Results/Result/ItemCode") == []
 
 
+def test_who_is_responsible_for_a_final_report_has_audited_it():
+    request = from_hl7("report", report(), "SubmitReport")
+    assert text(request, "AuditorCode") == "L01"
+    assert text(request, "AuditorName") == "李"
+    assert text(request, "AuditedAt") == "2026-11-16T10:55:00+08:00"
+    preliminary = from_hl7("report", report(RESULTS.replace("|CH|F|", "|CH|P|")), "SubmitReport")
+    assert text(preliminary, "AuditorCode") is None
+
+
 @pytest.mark.parametrize(
     ("document", "reason"), [("^AP^DOCX^Base64^AAAA", "neither PDF"), ("^AP^PDF^Hex^AAAA", "not Base64")]
 )

@@ -68,9 +68,22 @@
           <xsl:otherwise><xsl:value-of select="$changed"/></xsl:otherwise>
         </xsl:choose>
       </ReportedAt>
-      <AuditorCode><xsl:value-of select="($obr/OBR.33[1]/OBR.33.1/descendant-or-self::*[not(*)][1])[1]"/></AuditorCode>
-      <AuditorName><xsl:value-of select="($obr/OBR.33[1]/OBR.33.1/OBR.33.1.2 | $obr/OBR.33[1][not(OBR.33.1/OBR.33.1.2)]/OBR.33.2)[1]"/></AuditorName>
-      <AuditedAt><xsl:if test="$obr/OBR.33[1]/OBR.33.1/*"><xsl:value-of select="g:iso($obr/OBR.33[1]/OBR.33.2)"/></xsl:if></AuditedAt>
+      <!-- Who is responsible for a final report has audited it, where nobody else is named. -->
+      <xsl:variable name="is-final" select="$status = 'F' or $status = 'C' or (not($status) and $rows/OBX.11/OBX.11.1 = 'F')"/>
+      <xsl:variable name="auditor" select="($obr/OBR.33 | $obr/OBR.32[$is-final and not($obr/OBR.33)])[1]"/>
+      <AuditorCode>
+        <xsl:choose>
+          <xsl:when test="$auditor"><xsl:value-of select="$auditor/*[1]/descendant-or-self::*[not(*)][1]"/></xsl:when>
+          <xsl:when test="$is-final"><xsl:value-of select="$rows/OBX.16[1]/OBX.16.1"/></xsl:when>
+        </xsl:choose>
+      </AuditorCode>
+      <AuditorName><xsl:value-of select="($auditor/*[1]/*[2] | $auditor[not(*[1]/*[2])]/*[2] | $rows[not($auditor) and $is-final]/OBX.16[1]/OBX.16.2)[1]"/></AuditorName>
+      <AuditedAt>
+        <xsl:choose>
+          <xsl:when test="$obr/OBR.33/OBR.33.1/* and $obr/OBR.33/OBR.33.2 != ''"><xsl:value-of select="g:iso($obr/OBR.33/OBR.33.2)"/></xsl:when>
+          <xsl:when test="$is-final"><xsl:value-of select="$changed"/></xsl:when>
+        </xsl:choose>
+      </AuditedAt>
       <ExamAt><xsl:value-of select="g:iso($obr/OBR.7/OBR.7.1)"/></ExamAt>
       <DeviceCode><xsl:value-of select="($rows/OBX.18/OBX.18.1)[1]"/></DeviceCode>
       <Critical>
@@ -91,7 +104,13 @@
       <xsl:call-template name="pictures"/>
       <xsl:call-template name="own"><xsl:with-param name="name" select="'SignatureValue'"/></xsl:call-template>
       <xsl:call-template name="own"><xsl:with-param name="name" select="'CertificateSerial'"/></xsl:call-template>
-      <xsl:call-template name="own"><xsl:with-param name="name" select="'WithdrawReason'"/></xsl:call-template>
+      <WithdrawReason>
+        <xsl:variable name="told"><xsl:call-template name="own-field"><xsl:with-param name="name" select="'WithdrawReason'"/></xsl:call-template></xsl:variable>
+        <xsl:choose>
+          <xsl:when test="$told != ''"><xsl:value-of select="$told"/></xsl:when>
+          <xsl:when test="$status = 'X'"><xsl:value-of select="(ORC[1]/ORC.16/ORC.16.2 | NTE[not(/HL7/ORC[1]/ORC.16)]/NTE.3/NTE.3.1)[1]"/></xsl:when>
+        </xsl:choose>
+      </WithdrawReason>
     </Request>
   </xsl:template>
 

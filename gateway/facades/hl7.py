@@ -1,0 +1,201 @@
+"""HL7 that comes in: each message is mapped, goes the way of every message, and is answered by an acknowledgement."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from gateway.contract import Contract
+from gateway.errors import InvalidMessage, MessageFault, TooLarge
+from gateway.facades.intake import Arrival, Intake
+from gateway.facades.translation import PUSH, Translation, lenient, operation_of
+from gateway.hl7.acknowledgements import ACCEPTED, ERROR, REJECTED, acknowledgement
+from gateway.hl7.charsets import UTF8, encode
+from gateway.hl7.er7 import read_as, value, write
+from gateway.hl7_config import Hl7Message, Hl7Port
+from gateway.mapping.codes import CodeTables
+from gateway.mapping.functions import Circumstances
+from gateway.monitoring import Metrics
+from gateway.operations.unit import new_txn_no
+from gateway.soap.faults import as_fault, log_fault, new_error_id
+from gateway.soap.repairs import Repairs
+
+_log = logging.getLogger(__name__)
+
+LARGE_OPERATION = "SubmitReport"
+
+
+class Hl7Door:
+    """One port; any number of threads may bring messages at once."""
+
+    def __init__(
+        self,
+        port: Hl7Port,
+        *,
+        folder: Path,
+        contract: Contract,
+        intake: Intake,
+        codes: CodeTables,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        hospital_code: str,
+        body_bytes: int,
+    ) -> None:
+        self._port = port
+        self._contract = contract
+        self._intake = intake
+        self._codes = codes
+        self._metrics = metrics
+        self._clock = clock
+        self._hospital_code = port.hospital_code or hospital_code
+        self._body_bytes = body_bytes
+        self._whens = {one.when: etree.XPath(f"boolean({one.when})") for one in port.messages if one.when}
+        self._translation = Translation(f"HL7 {port.name}", {}, "", lambda name: folder / name)
+
+    def check(self) -> None:
+        """Compile every stylesheet. Raises StylesheetBroken."""
+        for settings in self._port.messages:
+            for name in filter(None, (settings.request, settings.response)):
+                self._translation.sheet(name)
+
+    def answer(self, content: bytes) -> bytes:
+        """The acknowledgement of a message: AA when it is taken, AE when it is refused, AR when it cannot be read, or
+        not now."""
+        now = self._clock()
+        arrival = Arrival(f"MLLP {self._port.name}", content, now, new_txn_no(now), self._hospital_code)
+        begun = self._metrics.begin()
+        message: etree._Element | None = None
+        codec = UTF8
+        try:
+            message, codec = read_as(content, self._port.charset)
+            made = self._taken(arrival, message)
+        except Exception as problem:
+            made = self._refused(arrival, message, problem, codec)
+        finally:
+            self._metrics.end(begun, arrival.operation or "-", arrival.result_code)
+        return encode(write(made), codec)
+
+    def _taken(self, arrival: Arrival, message: etree._Element) -> etree._Element:
+        self._intake.admit_known(arrival, self._port.client)
+        settings = self._settings(message)
+        arrival.message_id = value(message, "MSH", 10)
+        if not arrival.message_id:
+            raise InvalidMessage(
+                "MSH-10（消息控制号）必填。", "MSH-10 is missing.", path="MSH-10", expected="a number of the message"
+            )
+        if settings.operation != LARGE_OPERATION and len(arrival.raw) > self._body_bytes:
+            raise TooLarge()
+        known = self._known(arrival, message)
+
+        def make() -> tuple[str, etree._Element]:
+            lenient_or_not = lenient(known) if settings.operation == PUSH else known
+            made = self._translation.request(settings, message, lenient_or_not)
+            return operation_of(self._contract, settings, made), made
+
+        repairs: Repairs = set()
+        response = self._intake.take(arrival, settings.operation, make, repairs)
+        return self._acknowledged(arrival, message, settings, response)
+
+    def _settings(self, message: etree._Element) -> Hl7Message:
+        """What is done with messages of this type."""
+        kind = f"{value(message, 'MSH', 9)}^{value(message, 'MSH', 9, 2)}"
+        for one in self._port.messages:
+            if kind in one.types and (one.when is None or self._whens[one.when](message)):
+                return one
+        known = sorted({kind for one in self._port.messages for kind in one.types})
+        raise InvalidMessage(
+            "此端口不接收该类消息。",
+            "This port does not take messages of this type.",
+            path="MSH-9",
+            expected=" | ".join(known),
+        )
+
+    def _known(self, arrival: Arrival, message: etree._Element) -> Circumstances:
+        return Circumstances(
+            partner=self._port.client,
+            hospital_code=self._hospital_code,
+            outbound=False,
+            now=arrival.received_at,
+            codes=self._codes,
+            values={"client": self._port.client, "hospital_code": self._hospital_code, **self._port.values},
+        )
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    def _acknowledged(
+        self, arrival: Arrival, message: etree._Element, settings: Hl7Message, response: Any
+    ) -> etree._Element:
+        result = response.result
+        is_yes = result.result_code == "0"
+        text = _words(message, result.result_text, result.result_text_en)
+        made = acknowledgement(
+            message,
+            ACCEPTED if is_yes else ERROR,
+            (result.warning or "") if is_yes else text,
+            control_id=arrival.txn_no,
+            now=arrival.received_at,
+            error="" if is_yes else result.result_code,
+        )
+        if settings.response is not None:
+            known = self._known(arrival, message)
+            found = self._translation.response(settings, self._intake.answer(response), known)
+            if isinstance(found, etree._Element):
+                _add(made, found)
+        return made
+
+    def _refused(
+        self, arrival: Arrival, message: etree._Element | None, problem: Exception, codec: str
+    ) -> etree._Element:
+        """What a sender cannot mend by another content is AR: what cannot be read, who may not call, not now."""
+        fault: MessageFault = as_fault(problem)
+        arrival.result_code = fault.code
+        error_id = new_error_id(arrival.received_at)
+        log_fault(
+            problem,
+            fault,
+            error_id,
+            operation=arrival.operation,
+            client=self._port.client,
+            message=arrival.message_id,
+        )
+        understood = message is not None and arrival.operation != "" and not fault.retryable
+        return acknowledgement(
+            message,
+            ERROR if understood else REJECTED,
+            _words(message, fault.text_zh, _with_place(fault)) + f" ({error_id})",
+            control_id=arrival.txn_no,
+            now=arrival.received_at,
+            error=fault.code,
+            location=fault.path if fault.path.startswith("MSH") else "",
+        )
+
+
+def _words(message: etree._Element | None, chinese: str, english: str) -> str:
+    """In both languages; in English alone where the sender has neither said nor shown that it knows more than ASCII."""
+    if message is None or not (value(message, "MSH", 18) or any(not text.isascii() for text in message.itertext())):
+        return english
+    return f"{chinese} {english}"
+
+
+def _with_place(fault: MessageFault) -> str:
+    place = f" At {fault.path}." if fault.path else ""
+    expected = f" Expected: {fault.expected}." if fault.expected else ""
+    return f"{fault.text_en}{place}{expected}"
+
+
+def _add(made: etree._Element, found: etree._Element) -> None:
+    """Put what a stylesheet has made of our answer into the acknowledgement: fields of MSH, and segments behind it."""
+    head = made[0]
+    for segment in found.iterchildren(etree.Element):
+        if segment.tag != "MSH":
+            made.append(segment)
+            continue
+        for field in segment.iterchildren(etree.Element):
+            for old in head.findall(str(field.tag)):
+                head.remove(old)
+            head.append(field)

@@ -1,0 +1,297 @@
+"""HL7 into a real site: `gateway serve` with two ports, senders on real sockets, real processes and database."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.orm import Session
+
+from gateway import cli
+from gateway.database.embedded import EmbeddedDatabase
+from gateway.hl7.acknowledgements import Acknowledgement, read_acknowledgement
+from gateway.hl7.er7 import read, value
+from gateway.model.requisition import Requisition
+
+RARE = "𠮷䶮㛃"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+PORTS = """
+[[hl7]]
+name = "ORDERS"
+client = "HIS"
+port = {0}
+addresses = ["127.0.0.1/32"]
+values = {{ inpatient_release = "NURSE_SENT", outpatient_release = "PAID" }}
+
+[[hl7.messages]]
+types = ["ORM^O01"]
+operation = "SubmitRequisition"
+request = "gateway:hl7/requisition-from-hl7.xsl"
+response = "gateway:hl7/order-response.xsl"
+
+[[hl7]]
+name = "LAB"
+client = "LIS"
+port = {1}
+addresses = ["127.0.0.1/32"]
+message_seconds = 2
+"""
+
+
+class Hospital:
+    """The site, and how its systems speak to it."""
+
+    def __init__(self, folder: Path, ports: dict[str, int]) -> None:
+        self.folder = folder
+        self.ports = ports
+        self.log = folder / "gateway.log"
+        command = [sys.executable, "-m", "gateway", "serve", "--folder", folder, "--port", "0", "--log-file", self.log]
+        self.process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    @property
+    def known(self) -> dict:
+        try:
+            return json.loads((self.folder / "run" / "processes.json").read_text())
+        except FileNotFoundError:
+            return {"pids": {}}
+
+    def page(self, path: str) -> bytes:
+        """A page of the web server; empty while nothing answers."""
+        address = str(self.known.get("address", "http://127.0.0.1:1")).removeprefix("http://")
+        connection = http.client.HTTPConnection(address, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read()
+        except OSError:
+            return b""
+        finally:
+            connection.close()
+
+    def connect(self, name: str) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.ports[name]), timeout=20)
+
+    def answer(self, name: str, pipes: str, codec: str = "utf-8") -> bytes:
+        """What comes back for one message on a connection of its own."""
+        with self.connect(name) as connection:
+            connection.sendall(b"\x0b" + pipes.encode(codec) + b"\x1c\r")
+            came = b""
+            while not came.endswith(b"\x1c\r"):
+                piece = connection.recv(65536)
+                assert piece, "the connection was closed without an answer"
+                came += piece
+        return came.strip(b"\x0b\x1c\r")
+
+    def said(self, name: str, pipes: str, codec: str = "utf-8") -> Acknowledgement:
+        found = read_acknowledgement(read(self.answer(name, pipes, codec)))
+        assert found is not None
+        return found
+
+    def listens(self, name: str) -> bool:
+        try:
+            self.connect(name).close()
+        except OSError:
+            return False
+        return True
+
+    def found(self, query: str, **values: str) -> list[tuple]:
+        engine = create_engine(EmbeddedDatabase(self.folder / "database").url())
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(text(query), values)]
+        finally:
+            engine.dispose()
+
+
+def until(what: Callable[[], object], seconds: float = 40) -> None:
+    """Wait for something to be true."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def hospital() -> Iterator[Hospital]:
+    folder = Path(tempfile.mkdtemp(prefix="gw-hl7-"))
+    folder.chmod(0o755)
+    assert cli.run(["init", "--folder", str(folder), "--hospital-code", "44643245-7"]) == 0
+    ports = {"ORDERS": free_port(), "LAB": free_port()}
+    with (folder / "gateway.toml").open("a") as settings:
+        settings.write(PORTS.format(*ports.values()))
+    found = Hospital(folder, ports)
+    until(lambda: found.page("/healthz") and found.listens("LAB"))
+    for client in ("HIS", "LIS"):
+        assert cli.run(["client", "add", client, "--all-operations", "--folder", str(folder)]) == 0
+    time.sleep(2.1)  # clients are read every two seconds
+    yield found
+    found.process.send_signal(signal.SIGTERM)
+    found.process.communicate(timeout=60)
+    EmbeddedDatabase(folder / "database").remove()
+    shutil.rmtree(folder)
+
+
+def order(number: str, message: str, *, name: str = "王小明", charset: str = "", orders: str = "") -> str:
+    return (
+        f"MSH|^~\\&|HIS|H1|GATEWAY||20261116090500||ORM^O01|{message}|P|2.4||||||{charset}\r"
+        f"PID|1||P{number}||{name}||19680417|M\rPV1|1|I|W1^^12|||||||2001|||||||||ZY{number}\r"
+        f"ORC|NW|{number}|||||^^^^^R||20261116090500||||||||2001\r"
+        f"OBR|1|{orders or number}||{'^'.join(['B1', '血常规'])}||||||||||||D1^赵|||||0201|||LAB\r"
+    )
+
+
+def status(number: str, message: str, state: str = "IP", orders: str = "") -> str:
+    obr = f"OBR|1|{orders}\r" if orders else ""
+    return (
+        f"MSH|^~\\&|LIS||GATEWAY||20261116100000||ORM^O01|{message}|P|2.4\r"
+        f"ORC|SC|{number}|||{state}||||20261116100000\r{obr}"
+    )
+
+
+def report(number: str, message: str) -> str:
+    obr = [
+        "OBR",
+        "1",
+        number,
+        f"R{number}",
+        "B1^血常规",
+        *[""] * 17,
+        "20261116110000",
+        "",
+        "CH",
+        "F",
+        *[""] * 6,
+        "L1&李",
+    ]
+    return (
+        f"MSH|^~\\&|LIS||GATEWAY||20261116110000||ORU^R01|{message}|P|2.4\r"
+        f"PID|1||P{number}||王小明||19680417|M\rORC|RE|{number}\r{'|'.join(obr)}\r"
+        "OBX|1|NM|WBC^白细胞||12.5|10*9/L|3.5-9.5|H|||F\r"
+    )
+
+
+def test_an_order_a_registration_and_a_report_are_taken(hospital: Hospital):
+    answer = read(hospital.answer("ORDERS", order("A1", "H1")))
+    assert (value(answer, "MSA", 1), value(answer, "MSA", 2)) == ("AA", "H1")
+    assert (value(answer, "MSH", 9), value(answer, "ORC", 1), value(answer, "ORC", 4)) == ("ORR", "OK", "A1")
+    told = hospital.said("LAB", status("A1", "L1"))
+    assert (told.code, told.error) == ("AA", "")
+    told = hospital.said("LAB", report("A1", "L2"))
+    assert (told.code, told.error) == ("AA", "")
+    assert hospital.found("SELECT soap_version FROM journal WHERE message_id = 'L2'") == [("MLLP LAB",)]
+
+
+def test_a_repetition_has_one_effect_and_other_content_is_refused(hospital: Hospital):
+    assert hospital.said("ORDERS", order("B1", "H10")).code == "AA"
+    assert hospital.said("ORDERS", order("B1", "H10")).code == "AA"
+    assert len(hospital.found("SELECT 1 FROM requisition WHERE requisition_no = 'B1'")) == 1
+    refused = hospital.said("ORDERS", order("B1", "H10", name="李四"))
+    assert (refused.code, refused.error) == ("AE", "SYS-409")
+
+
+def test_a_refusal_names_its_code_and_says_why_in_the_sender_s_characters(hospital: Hospital):
+    answer = hospital.answer("LAB", status("NONE", "L10").replace("|2.4", "|2.4||||||GB18030"), "gb18030")
+    assert "申请单".encode("gb18030") in answer
+    found = read_acknowledgement(read(answer))
+    assert found is not None
+    assert (found.code, found.control_id, found.error) == ("AE", "L10", "STA-404")
+
+
+def test_a_sender_of_plain_ascii_is_answered_in_english(hospital: Hospital):
+    assert hospital.answer("LAB", status("NONE", "L11")).isascii()
+
+
+@pytest.mark.parametrize(
+    ("codec", "charset"), [("gb18030", "GB 18030-2000"), ("utf-8", "UNICODE UTF-8"), ("gb18030", "")]
+)
+def test_rare_names_arrive_whole(hospital: Hospital, codec: str, charset: str):
+    number = f"C{codec[:2]}{len(charset)}"
+    assert hospital.said("ORDERS", order(number, f"H{number}", name=RARE, charset=charset), codec).code == "AA"
+    engine = create_engine(EmbeddedDatabase(hospital.folder / "database").url())
+    with Session(engine) as session:
+        kept = session.scalars(select(Requisition).where(Requisition.requisition_no == number)).one()
+        assert RARE in kept.request
+    engine.dispose()
+
+
+@pytest.mark.parametrize("joined", [r"D1\S\D2\S\D9", "D1^D2^D9"])
+def test_one_unknown_order_in_a_joined_list_refuses_the_whole_status(hospital: Hospital, joined: str):
+    message = "L20" if "\\" in joined else "L21"
+    hospital.said("ORDERS", order("D0", "H20", orders=r"D1\S\D2").replace("B1^血常规", r"B1\S\B2^血\S\尿"))
+    refused = hospital.said("LAB", status("D0", message, orders=joined))
+    assert refused.code == "AE"
+    assert refused.error.startswith("STA-")
+    assert hospital.said("LAB", status("D0", f"{message}K", orders=r"D1\S\D2")).code == "AA"
+
+
+@pytest.mark.parametrize(
+    ("pipes", "error"),
+    [
+        ("no HL7 at all", "SYS-400"),
+        ("MSH|^~\\&|LIS||GATEWAY||20261116||ADT^A01|L30|P|2.4\r", "SYS-400"),
+        ("MSH|^~\\&|LIS||GATEWAY||20261116||ORU^R01||P|2.4\r", "SYS-400"),
+    ],
+)
+def test_what_cannot_be_taken_at_all_is_rejected(hospital: Hospital, pipes: str, error: str):
+    refused = hospital.said("LAB", pipes)
+    assert (refused.code, refused.error) == ("AR", error)
+
+
+def test_content_that_breaks_the_contract_is_an_error_and_not_a_guess(hospital: Hospital):
+    refused = hospital.said("ORDERS", order("E1", "H30").replace("|||LAB", ""))
+    assert (refused.code, refused.error) == ("AE", "SYS-400")
+    assert "OBR-24" in hospital.answer("ORDERS", order("E1", "H31").replace("|||LAB", "")).decode()
+    assert hospital.found("SELECT 1 FROM requisition WHERE requisition_no = 'E1'") == []
+
+
+def test_a_critical_value_nobody_can_read_is_kept_and_alarms(hospital: Hospital):
+    pipes = "MSH|^~\\&|LIS||GATEWAY||20261116110000||ORU^R40|L40|P|2.4\rPID|1||P1\rOBR|1\r"
+    assert hospital.said("LAB", pipes).code == "AE"
+    assert hospital.found("SELECT count(*) FROM alert WHERE kind LIKE '%CRITICAL%' OR kind LIKE '%PUSH%'") != [(0,)]
+
+
+def test_critical_results_open_the_loop(hospital: Hospital):
+    pipes = report("F1", "L41").replace("ORU^R01", "ORU^R40").replace("|H|||F", "|HH|||F")
+    assert hospital.said("LAB", pipes).code == "AA"
+    assert len(hospital.found("SELECT 1 FROM critical_value WHERE sender_code = 'LIS'")) >= 1
+
+
+def test_a_slow_sender_holds_up_nobody(hospital: Hospital):
+    with hospital.connect("LAB") as slow:
+        slow.sendall(b"\x0bMSH")
+        assert hospital.said("LAB", status("NONE", "L50")).code == "AE"
+        assert slow.recv(1) == b"", "it is closed after its time"
+
+
+def test_messages_of_hl7_are_counted(hospital: Hospital):
+    until(lambda: b'gateway_requests_total{code="0",operation="SubmitRequisition"}' in hospital.page("/metrics"))
+
+
+def test_nothing_of_a_patient_stands_in_the_log(hospital: Hospital):
+    log = hospital.log.read_text()
+    assert "王小明" not in log
+    assert RARE not in log
+    assert "MSH|" not in log
+
+
+def test_a_process_that_dies_is_replaced(hospital: Hospital):
+    pid = hospital.known["pids"]["hl7"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: hospital.known["pids"].get("hl7", pid) != pid and hospital.listens("LAB"))
+    until(lambda: hospital.said("ORDERS", order("G1", "H60")).code == "AA")
