@@ -111,7 +111,7 @@ def test_the_file_of_a_new_site_shows_every_setting():
 def test_the_file_of_a_new_site_shows_the_defaults():
     shown = flat(with_every_line("gateway.toml"))
     examples = {"hospital_code", "public_url", "database_url", "node", "routes", "rules.charge_points"}
-    examples |= {"rules.critical.timers", "rules.critical.chain", "notifiers"}
+    examples |= {"rules.critical.timers", "rules.critical.chain", "notifiers", "hl7"}
     examples |= {"reconciliation.nightly", "reconciliation.his", "storage.database_megabytes"}
     examples |= {f"storage.{what}_months" for what in ("journal", "delivery", "key")}
     defaults = flat(Settings(folder=Path("/"), hospital_code="H").model_dump(mode="json"))
