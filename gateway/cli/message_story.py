@@ -35,7 +35,8 @@ def head(entry: JournalEntry, zone: tzinfo) -> Iterator[str]:
     yield f"{entry.operation} of {entry.sender_code}, message {entry.message_id}, transaction {entry.txn_no}"
     took = (entry.answered_at - entry.received_at).total_seconds()
     answer = "not answered yet" if entry.result_code == IN_PROGRESS else f"answered {entry.result_code} in {took:.1f} s"
-    how = "was parked and applied" if entry.soap_version == PARKED else f"SOAP {entry.soap_version}"
+    how = f"SOAP {entry.soap_version}" if entry.soap_version[:1].isdigit() else entry.soap_version
+    how = "was parked and applied" if entry.soap_version == PARKED else how
     yield f"Received {entry.received_at.astimezone(zone):{TIME}} ({how}), {answer}"
     if entry.repairs:
         yield f"Mended: {entry.repairs}"

@@ -19,6 +19,8 @@ from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, say
 from gateway.config import ConfigurationError, Settings, load_settings
 from gateway.contract import Contract, ContractError
 from gateway.database.errors import DatabaseError
+from gateway.mapping.errors import StylesheetBroken
+from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.nodes.joining import refuse_foreign_key
 from gateway.partner_config import Partner
 from gateway.partner_security import Tls
@@ -105,6 +107,8 @@ def _steps(folder: Path) -> Iterator[Callable[[], Finding]]:
         return
     yield lambda: _check_settings(settings)
     yield lambda: _check_partners(settings)
+    if settings.hl7:
+        yield lambda: _check_hl7(settings)
     for partner in settings.partners:
         if partner.tls != Tls() or partner.auth.kind == "x509" or partner.fields:
             yield partial(_check_folder, partner)
@@ -171,6 +175,17 @@ def _check_folder(partner: Partner) -> Finding:
         say(f"! {subject}: {warning}")
     held = [f"{term.path.name} until {term.ends:%Y-%m-%d}" for term in terms]
     return subject, ", ".join(held + [f"{len(partner.fields)} limited fields"] * bool(partner.fields)) or "its own TLS"
+
+
+def _check_hl7(settings: Settings) -> Finding:
+    for port in settings.hl7:
+        for one in port.messages:
+            for name in filter(None, (one.request, one.response)):
+                try:
+                    Stylesheet(located(name, settings.folder))
+                except StylesheetBroken as problem:
+                    raise Failure(f"hl7 {port.name}: {problem}") from None
+    return "HL7", ", ".join(f"{port.name} on port {port.port} for {port.client}" for port in settings.hl7)
 
 
 def _check_database(settings: Settings) -> Finding:

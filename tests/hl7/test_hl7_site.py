@@ -11,23 +11,41 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from gateway import cli
 from gateway.database.embedded import EmbeddedDatabase
-from gateway.hl7.acknowledgements import Acknowledgement, read_acknowledgement
-from gateway.hl7.er7 import read, value
+from gateway.hl7.acknowledgements import Acknowledgement, acknowledgement, read_acknowledgement
+from gateway.hl7.er7 import read, value, write_bytes
+from gateway.hl7.listener import Listener
 from gateway.model.requisition import Requisition
 
 RARE = "𠮷䶮㛃"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+PARTNER = """
+url = "mllp://127.0.0.1:{0}"
+dialect = "hl7-mllp"
+charset = "gb18030"
+
+[operations.SubmitRequisition]
+request = "gateway:hl7/requisition-to-hl7.xsl"
+response = "gateway:hl7/order-response-from-hl7.xsl"
+"""
 PORTS = """
+[[routes]]
+operation = "SubmitRequisition"
+requisition_type = "EXAM"
+partners = ["PACS"]
+
 [[hl7]]
 name = "ORDERS"
 client = "HIS"
@@ -50,10 +68,30 @@ message_seconds = 2
 """
 
 
+class Pacs:
+    """A department that takes orders over MLLP."""
+
+    def __init__(self) -> None:
+        self.orders: list[etree._Element] = []
+        self.listener = Listener("PACS", socket.create_server(("127.0.0.1", 0)), self.answer)
+        self._thread = threading.Thread(target=self.listener.serve)
+        self._thread.start()
+
+    def answer(self, content: bytes) -> bytes:
+        order = read(content)
+        self.orders.append(order)
+        return write_bytes(acknowledgement(order, "AA", control_id="P1", now=datetime.now(UTC)), "gb18030")
+
+    def close(self) -> None:
+        self.listener.stop()
+        self._thread.join(10)
+
+
 class Hospital:
     """The site, and how its systems speak to it."""
 
-    def __init__(self, folder: Path, ports: dict[str, int]) -> None:
+    def __init__(self, folder: Path, ports: dict[str, int], pacs: Pacs) -> None:
+        self.pacs = pacs
         self.folder = folder
         self.ports = ports
         self.log = folder / "gateway.log"
@@ -133,9 +171,12 @@ def hospital() -> Iterator[Hospital]:
     folder.chmod(0o755)
     assert cli.run(["init", "--folder", str(folder), "--hospital-code", "44643245-7"]) == 0
     ports = {"ORDERS": free_port(), "LAB": free_port()}
+    pacs = Pacs()
+    (folder / "partners" / "PACS").mkdir(exist_ok=True)
+    (folder / "partners" / "PACS" / "partner.toml").write_text(PARTNER.format(pacs.listener.port))
     with (folder / "gateway.toml").open("a") as settings:
         settings.write(PORTS.format(*ports.values()))
-    found = Hospital(folder, ports)
+    found = Hospital(folder, ports, pacs)
     until(lambda: found.page("/healthz") and found.listens("LAB"))
     for client in ("HIS", "LIS"):
         assert cli.run(["client", "add", client, "--all-operations", "--folder", str(folder)]) == 0
@@ -143,6 +184,7 @@ def hospital() -> Iterator[Hospital]:
     yield found
     found.process.send_signal(signal.SIGTERM)
     found.process.communicate(timeout=60)
+    pacs.close()
     EmbeddedDatabase(folder / "database").remove()
     shutil.rmtree(folder)
 
@@ -195,6 +237,17 @@ def test_an_order_a_registration_and_a_report_are_taken(hospital: Hospital):
     told = hospital.said("LAB", report("A1", "L2"))
     assert (told.code, told.error) == ("AA", "")
     assert hospital.found("SELECT soap_version FROM journal WHERE message_id = 'L2'") == [("MLLP LAB",)]
+
+
+def test_an_order_in_hl7_reaches_the_department_in_hl7(hospital: Hospital):
+    exam = order("X1", "H5", name=RARE).replace("|||LAB", "|||CT")
+    assert hospital.said("ORDERS", exam).code == "AA"
+    until(lambda: hospital.pacs.orders)
+    arrived = hospital.pacs.orders[0]
+    assert value(arrived, "PID", 5) == RARE
+    assert (value(arrived, "ORC", 1), value(arrived, "ORC", 4)) == ("NW", "X1")
+    assert value(arrived, "MSH", 10) != "H5", "it leaves under the gateway's own number"
+    until(lambda: hospital.found("SELECT 1 FROM delivery WHERE partner = 'PACS' AND state = 'DELIVERED'"))
 
 
 def test_a_repetition_has_one_effect_and_other_content_is_refused(hospital: Hospital):

@@ -2,15 +2,18 @@
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from gateway.hl7.listener import Listener, Patience
 from gateway.hl7.mllp import Frames, NotMllp, framed
+from tests.partners.certificates import Authority, server_context
 
 
 def test_frames_come_in_any_pieces():
@@ -65,7 +68,7 @@ def receive(connection: socket.socket) -> bytes:
     came = b""
     while not came.endswith(b"\x1c\r"):
         try:
-            piece = connection.recv(4096)
+            piece = connection.recv(1 if came.endswith(b"\x1c") else 4096)
         except ConnectionError:
             piece = b""
         if not piece:
@@ -177,6 +180,23 @@ def test_half_a_message_is_waited_for_only_a_little_at_the_end():
         listener.stop()
         sender.sendall(b"e\x1c\r")
         assert receive(sender) == framed(b"ONE"), "it came in time"
+
+
+def test_who_has_no_certificate_of_the_hospital_is_not_heard(tmp_path: Path):
+    authority = Authority(tmp_path)
+    tls = server_context(authority.issue("127.0.0.1"), authority)
+    known = ssl.create_default_context(cafile=str(authority.file))
+    stranger = ssl.create_default_context(cafile=str(authority.file))
+    client = authority.issue("LIS")
+    known.load_cert_chain(client.certificate, client.key)
+    with listening(tls=tls) as listener:
+        with known.wrap_socket(connected(listener), server_hostname="127.0.0.1") as sender:
+            sender.sendall(framed(b"x" * 100_000) + framed(b"two"))
+            assert receive(sender) == framed(b"X" * 100_000)
+            assert receive(sender) == framed(b"TWO")
+        with suppress(OSError), stranger.wrap_socket(connected(listener), server_hostname="127.0.0.1") as sender:
+            sender.sendall(framed(b"one"))
+            assert receive(sender) == b""
 
 
 def test_a_mistake_of_ours_ends_one_connection_only(caplog: pytest.LogCaptureFixture):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,14 @@ from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.partner_config import Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
+from gateway.styles.served import Served
+from gateway.styles.style import Said
+from gateway.styles.table import STYLES
+from tests.partners.certificates import Authority, server_context
 from tests.partners.conftest import ORIGIN
 from tests.partners.fake_partner import CONTRACT, WIRE, sample
 from tests.partners.raw_partner import RawPartner
+from tests.partners.vendor import Vendor
 
 HEAD = "MSH|^~\\&|PACS||GATEWAY||20261116||{kind}|9|P|2.4"
 SHEETS = {
@@ -73,12 +79,12 @@ def listen() -> Iterator[Callable[..., Listening]]:
 
 
 def send(
-    port: int, operation: str = "SubmitRequisition", *, seconds: float = 3, number: str = "GW-1", **settings: Any
+    port: int, operation: str = "SubmitRequisition", *, seconds: float = 3, scheme: str = "mllp", **settings: Any
 ) -> PartnerAnswer:
     settings = {"operations": SHEETS, **settings}
-    partner = Partner(name="PACS", url=f"mllp://127.0.0.1:{port}", dialect="hl7-mllp", **settings)
+    partner = Partner(name="PACS", url=f"{scheme}://127.0.0.1:{port}", dialect="hl7-mllp", **settings)
     partners = Partners([partner], CONTRACT, WIRE, lambda: datetime.now(UTC))
-    return partners.call("PACS", operation, sample(operation), Stamp(number, ORIGIN), seconds)
+    return partners.call("PACS", operation, sample(operation), Stamp("GW-1", ORIGIN), seconds)
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "gb18030", "gbk"])
@@ -157,10 +163,41 @@ def test_nothing_was_sent_when_nobody_listens():
 
 def test_nothing_was_sent_when_tls_fails(listen: Any):
     pacs = listen(b"plain")
-    partner = Partner(name="PACS", url=f"mllps://127.0.0.1:{pacs.partner.port}", dialect="hl7-mllp", operations=SHEETS)
-    partners = Partners([partner], CONTRACT, WIRE, lambda: datetime.now(UTC))
-    found = partners.call("PACS", "ReportStatus", sample("ReportStatus"), Stamp("GW-1", ORIGIN), 3)
+    found = send(pacs.partner.port, "ReportStatus", scheme="mllps")
     assert (found.outcome, found.code) == (Outcome.NOT_SENT, "TLS")
+
+
+def test_an_encrypted_partner_is_known_by_its_authority_and_knows_us_by_our_certificate(tmp_path: Path):
+    authority = Authority(tmp_path)
+    ours = authority.issue("gateway")
+
+    def converse(connection: socket.socket) -> None:
+        received(connection)
+        connection.sendall(b"\x0b" + f"{HEAD.format(kind='ACK')}\rMSA|AA|GW-1\r".encode() + b"\x1c\r")
+
+    pacs = RawPartner(converse, server_context(authority.issue("127.0.0.1"), authority))
+    tls = {"ca_file": str(authority.file), "certificate_file": str(ours.certificate), "key_file": str(ours.key)}
+    try:
+        assert send(pacs.port, "ReportStatus", scheme="mllps", tls=tls).is_yes
+        found = send(pacs.port, "ReportStatus", scheme="mllps")
+        assert (found.outcome, found.code) == (Outcome.NOT_SENT, "TLS")
+    finally:
+        pacs.close()
+
+
+def test_hl7_in_the_string_of_a_web_service_takes_the_same_way(tmp_path: Path):
+    vendor = Vendor(Served(STYLES["hl7-string"], operations=("Send",)))
+    vendor.answer = lambda asked: Said(f"{HEAD.format(kind='ACK')}\rMSA|AE|GW-1|\\T\\ 床位已满\r")
+    success = {"xpath": "string(//MSA.1)", "accepted": ["AA"], "refused": ["AE", "AR"], "message": "string(//MSA.3)"}
+    operations = {"ReportStatus": {"operation": "Send", "success": success, **SHEETS["ReportStatus"]}}
+    try:
+        partner = vendor.partner(tmp_path, payload="hl7", operations=operations)
+        partners = Partners([partner], CONTRACT, WIRE, lambda: datetime.now(UTC))
+        found = partners.call("PACS", "ReportStatus", sample("ReportStatus"), Stamp("GW-1", ORIGIN), 5)
+        assert (found.outcome, found.code, found.text) == (Outcome.ANSWERED, "AE", "& 床位已满")
+        assert value(read(vendor.asked[0].payload), "ORC", 5) == "IP"
+    finally:
+        vendor.close()
 
 
 def test_an_operation_without_a_stylesheet_is_not_sent(listen: Any):
