@@ -23,6 +23,8 @@ NULL = "null"
 """The attribute of a field that says "delete what you have": `""` in pipes."""
 TEXT_TYPES = frozenset({"ST", "TX", "FT"})
 """Value types of OBX-5 that have no components: a `^` in them is one that somebody forgot to escape."""
+MOST_PARTS = 200_000
+"""Fields, components and so on of one message: 20 MB of separators alone would take gigabytes."""
 MOST_ESCAPED = 3
 """How often a message may have been escaped as XML on its way."""
 
@@ -46,6 +48,12 @@ def read_as(content: bytes | str, charset: str = "") -> tuple[etree._Element, st
     text = _unwrapped(text)
     codec = codec or declared_codec(text.encode()) or UTF8
     separators = _separators(text)
+    if sum(map(text.count, separators.letters.values())) + text.count("\n") + text.count("\r") > MOST_PARTS:
+        raise InvalidMessage(
+            f"报文的字段超过 {MOST_PARTS} 个，请分批发送。",
+            f"More than {MOST_PARTS} fields and parts: send it in several messages.",
+            path="MSH",
+        )
     root = etree.Element(ROOT)
     for segment in hl7.parse("\r".join(_segments(text, separators))):
         _read_segment(root, segment, separators, codec)

@@ -89,8 +89,11 @@ class Listener:
         self._listening.setblocking(False)
         while not self._ending.is_set():
             if self._readable(self._listening, None):
-                with suppress(OSError):
+                try:
                     self._accept(*self._listening.accept())
+                except OSError as problem:  # gone again, or no file is free: then all would spin here
+                    _log.warning("HL7 %s: a connection could not be taken: %s.", self.name, problem.strerror)
+                    self._ending.wait(0.1)
         self._listening.close()
         for thread in list(self._threads):
             thread.join()

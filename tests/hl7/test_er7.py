@@ -190,6 +190,7 @@ def test_hl7_in_strings_is_taken_out_of_what_is_around_it(wrap):
         ("MSH|abc&|HIS|王小明", "MSH-2"),
         (order("PID|1||王小明") + HEAD, "MSH"),
         (b"MSH|^~\\&|\xff\xff\xff\xff", "MSH-18"),
+        (order("NTE|王小明" + "&^~|" * 100_000), "MSH"),
     ],
 )
 def test_what_is_no_message_is_refused_with_its_place_and_without_its_content(
