@@ -39,12 +39,26 @@ charset = "gb18030"
 [operations.SubmitRequisition]
 request = "gateway:hl7/requisition-to-hl7.xsl"
 response = "gateway:hl7/order-response-from-hl7.xsl"
+
+[operations.ChargeItem]
+request = "gateway:hl7/charge-to-hl7.xsl"
+
+[operations.RefundItem]
+request = "gateway:hl7/refund-to-hl7.xsl"
 """
 PORTS = """
 [[routes]]
 operation = "SubmitRequisition"
 requisition_type = "EXAM"
 partners = ["PACS"]
+
+[[routes]]
+operation = "ChargeItem"
+partners = ["BILLING"]
+
+[[routes]]
+operation = "RefundItem"
+partners = ["BILLING"]
 
 [[hl7]]
 name = "ORDERS"
@@ -68,19 +82,21 @@ message_seconds = 2
 """
 
 
-class Pacs:
-    """A department that takes orders over MLLP."""
+class Receiver:
+    """A system that takes HL7 over MLLP and says yes, unless a test says otherwise."""
 
     def __init__(self) -> None:
-        self.orders: list[etree._Element] = []
-        self.listener = Listener("PACS", socket.create_server(("127.0.0.1", 0)), self.answer)
+        self.messages: list[etree._Element] = []
+        self.code = "AA"
+        self.listener = Listener("RECEIVER", socket.create_server(("127.0.0.1", 0)), self.answer)
         self._thread = threading.Thread(target=self.listener.serve)
         self._thread.start()
 
     def answer(self, content: bytes) -> bytes:
-        order = read(content)
-        self.orders.append(order)
-        return write_bytes(acknowledgement(order, "AA", control_id="P1", now=datetime.now(UTC)), "gb18030")
+        message = read(content)
+        self.messages.append(message)
+        made = acknowledgement(message, self.code, "余额不足", control_id="P1", now=datetime.now(UTC))
+        return write_bytes(made, "gb18030")
 
     def close(self) -> None:
         self.listener.stop()
@@ -90,8 +106,8 @@ class Pacs:
 class Hospital:
     """The site, and how its systems speak to it."""
 
-    def __init__(self, folder: Path, ports: dict[str, int], pacs: Pacs) -> None:
-        self.pacs = pacs
+    def __init__(self, folder: Path, ports: dict[str, int], receivers: dict[str, Receiver]) -> None:
+        self.receivers = receivers
         self.folder = folder
         self.ports = ports
         self.log = folder / "gateway.log"
@@ -171,12 +187,13 @@ def hospital() -> Iterator[Hospital]:
     folder.chmod(0o755)
     assert cli.run(["init", "--folder", str(folder), "--hospital-code", "44643245-7"]) == 0
     ports = {"ORDERS": free_port(), "LAB": free_port()}
-    pacs = Pacs()
-    (folder / "partners" / "PACS").mkdir(exist_ok=True)
-    (folder / "partners" / "PACS" / "partner.toml").write_text(PARTNER.format(pacs.listener.port))
+    receivers = {"PACS": Receiver(), "BILLING": Receiver()}
+    for name, receiver in receivers.items():
+        (folder / "partners" / name).mkdir(exist_ok=True)
+        (folder / "partners" / name / "partner.toml").write_text(PARTNER.format(receiver.listener.port))
     with (folder / "gateway.toml").open("a") as settings:
         settings.write(PORTS.format(*ports.values()))
-    found = Hospital(folder, ports, pacs)
+    found = Hospital(folder, ports, receivers)
     until(lambda: found.page("/healthz") and found.listens("LAB"))
     for client in ("HIS", "LIS"):
         assert cli.run(["client", "add", client, "--all-operations", "--folder", str(folder)]) == 0
@@ -184,7 +201,8 @@ def hospital() -> Iterator[Hospital]:
     yield found
     found.process.send_signal(signal.SIGTERM)
     found.process.communicate(timeout=60)
-    pacs.close()
+    for receiver in receivers.values():
+        receiver.close()
     EmbeddedDatabase(folder / "database").remove()
     shutil.rmtree(folder)
 
@@ -242,8 +260,9 @@ def test_an_order_a_registration_and_a_report_are_taken(hospital: Hospital):
 def test_an_order_in_hl7_reaches_the_department_in_hl7(hospital: Hospital):
     exam = order("X1", "H5", name=RARE).replace("|||LAB", "|||CT")
     assert hospital.said("ORDERS", exam).code == "AA"
-    until(lambda: hospital.pacs.orders)
-    arrived = hospital.pacs.orders[0]
+    pacs = hospital.receivers["PACS"]
+    until(lambda: pacs.messages)
+    arrived = pacs.messages[0]
     assert value(arrived, "PID", 5) == RARE
     assert (value(arrived, "ORC", 1), value(arrived, "ORC", 4)) == ("NW", "X1")
     assert value(arrived, "MSH", 10) != "H5", "it leaves under the gateway's own number"
@@ -323,6 +342,34 @@ def test_critical_results_open_the_loop(hospital: Hospital):
     pipes = report("F1", "L41").replace("ORU^R01", "ORU^R40").replace("|H|||F", "|HH|||F")
     assert hospital.said("LAB", pipes).code == "AA"
     assert len(hospital.found("SELECT 1 FROM critical_value WHERE sender_code = 'LIS'")) >= 1
+
+
+def money(number: str, message: str, kind: str = "CG", amount: str = "12.50") -> str:
+    line = ["FT1", "1", number, "", "20261116110000", "", kind, "250101^血常规", "", "次", "1", amount, amount, "0201"]
+    return (
+        f"MSH|^~\\&|LIS||GATEWAY||20261116110000||DFT^P03|{message}|P|2.4\r"
+        "PID|1||PM1||王小明||19680417|M\rPV1|1|I|W1^^12|||||||2001|||||||||ZYM1\r"
+        f"OBX|1|ST|OriginalChargeNo^^99HG||CHG1\rOBX|2|ST|Initiator^^99HG||PERFORM_DEPT\r{'|'.join(line)}\r"
+    )
+
+
+def test_a_charge_is_booked_only_when_billing_says_so_and_may_be_given_back(hospital: Hospital):
+    billing = hospital.receivers["BILLING"]
+    assert hospital.said("ORDERS", order("M1", "H50")).code == "AA"
+    booked = hospital.said("LAB", money("CHG1", "L60"))
+    assert (booked.code, booked.error) == ("AA", "")
+    assert (value(billing.messages[0], "FT1", 2), value(billing.messages[0], "FT1", 11)) == ("CHG1", "12.50")
+    assert hospital.said("LAB", money("CHG1", "L60")).code == "AA"
+    assert len(billing.messages) == 1, "a repetition books nothing"
+    billing.code = "AE"
+    refused = hospital.said("LAB", money("CHG2", "L61"))
+    assert refused.code == "AE"
+    assert "余额不足" in refused.text
+    billing.code = "CA"
+    assert hospital.said("LAB", money("CHG3", "L62")).error == "CHG-504"
+    billing.code = "AA"
+    given_back = hospital.said("LAB", money("RF1", "L63", "CD", "-12.50"))
+    assert (given_back.code, given_back.error) == ("AA", "")
 
 
 def test_a_slow_sender_holds_up_nobody(hospital: Hospital):

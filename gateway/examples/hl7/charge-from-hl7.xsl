@@ -40,7 +40,8 @@
             <Unit><xsl:value-of select="FT1.9/FT1.9.1"/></Unit>
             <Quantity><xsl:value-of select="FT1.10/FT1.10.1"/></Quantity>
             <UnitPrice><xsl:value-of select="FT1.12/FT1.12.1/descendant-or-self::*[not(*)][1]"/></UnitPrice>
-            <ListAmount><xsl:value-of select="$more/ZFT.4/ZFT.4.1"/></ListAmount>
+            <!-- Without a ZFT there is no discount. -->
+            <ListAmount><xsl:value-of select="($more/ZFT.4/ZFT.4.1 | FT1.11[not($more/ZFT.4)]/FT1.11.1/descendant-or-self::*[not(*)][1])[1]"/></ListAmount>
             <ActualAmount><xsl:value-of select="FT1.11/FT1.11.1/descendant-or-self::*[not(*)][1]"/></ActualAmount>
             <BatchNo><xsl:value-of select="$more/ZFT.5/ZFT.5.1"/></BatchNo>
             <Udi><xsl:value-of select="$more/ZFT.6/ZFT.6.1"/></Udi>
