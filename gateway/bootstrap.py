@@ -401,7 +401,7 @@ def run_polling(settings: Settings, log_file: Path | None = None, *, alone: bool
     core, stopping = make_core(settings, log_file=log_file), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    presence = _presence(settings, Kind.POLLING, stopping.set if alone else None, stopping.is_set)
+    presence = presence_of(settings, Kind.POLLING, stopping.set if alone else None, stopping.is_set)
     presence.start()
     try:
         run_polls(settings.partners, _polled(core), stopping)

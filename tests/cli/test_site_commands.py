@@ -96,7 +96,7 @@ def test_the_file_of_a_new_site_shows_every_setting():
     routes, points = shown.pop("routes"), shown.pop("rules.charge_points")
     channels = shown.pop("notifiers")
     timers, chain = shown.pop("rules.critical.timers"), shown.pop("rules.critical.chain")
-    tables = {"folder", "partners", "routes", "notifiers", "rules.charge_points"}
+    tables = {"folder", "partners", "facades", "routes", "notifiers", "rules.charge_points"}
     tables |= {"rules.critical.timers", "rules.critical.chain"}
     assert set(shown) == set(keys_of(Settings)) - tables
     assert set().union(*timers) < set(CriticalTimesRule.model_fields)
