@@ -6,21 +6,11 @@
   <xsl:variable name="kind-code" select="translate((//OBR.24/OBR.24.1)[1], 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ')"/>
 
   <xsl:template name="header">
-    <xsl:variable name="sender" select="g:value('client')"/>
+    <!-- Who sends, and for which hospital, is known by the connection and not by what MSH-3 and MSH-4 say. -->
     <Header>
       <MessageId><xsl:value-of select="/HL7/MSH/MSH.10/MSH.10.1"/></MessageId>
-      <SenderCode>
-        <xsl:choose>
-          <xsl:when test="$sender != ''"><xsl:value-of select="$sender"/></xsl:when>
-          <xsl:otherwise><xsl:value-of select="/HL7/MSH/MSH.3/MSH.3.1"/></xsl:otherwise>
-        </xsl:choose>
-      </SenderCode>
-      <HospitalCode>
-        <xsl:choose>
-          <xsl:when test="g:value('hospital_code') != ''"><xsl:value-of select="g:value('hospital_code')"/></xsl:when>
-          <xsl:otherwise><xsl:value-of select="/HL7/MSH/MSH.4/MSH.4.1"/></xsl:otherwise>
-        </xsl:choose>
-      </HospitalCode>
+      <SenderCode><xsl:value-of select="g:value('client')"/></SenderCode>
+      <HospitalCode><xsl:value-of select="g:value('hospital_code')"/></HospitalCode>
       <BranchCode><xsl:value-of select="/HL7/MSH/MSH.4/MSH.4.2"/></BranchCode>
       <SentAt><xsl:call-template name="sent-at"/></SentAt>
       <OperatorCode><xsl:value-of select="(//ORC.10/ORC.10.1 | //EVN.5/EVN.5.1)[1]"/></OperatorCode>
