@@ -17,8 +17,9 @@ from gateway.cli import downtime
 from gateway.cli.terminal import HERE, Failure, Folder, note, one_line, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import WSDL
-from gateway.partner_config import HL7_MLLP, Partner
+from gateway.partner_config import DATABASE, HL7_MLLP, Partner
 from gateway.partners.client import Door
+from gateway.partners.database.checking import look
 from gateway.partners.expiry import ending, terms_of_partner
 from gateway.partners.files import UnusableFile
 from gateway.partners.tls import make_context, tls_warnings
@@ -53,10 +54,14 @@ def ping(
     """Connect to a partner, shake hands if it has TLS, ask for its WSDL, and say how long each took.
 
     An insurance platform has no WSDL: that it answers HTTP at its address is all that is asked. One that takes HL7 over
-    MLLP is sent nothing.
+    MLLP is sent nothing. Of one that offers its database the tables and polls of the settings are looked for.
     """
-    partner = load_settings(folder).partner(name)
+    settings = load_settings(folder)
+    partner = settings.partner(name)
     _note_weaknesses(partner)
+    if partner.dialect == DATABASE:
+        _look_at_database(partner, settings)
+        return
     connection = _connected(partner)
     try:
         if partner.insurance is not None:
@@ -65,6 +70,16 @@ def ping(
             _ask_for_wsdl(partner, connection)
     finally:
         connection.close()
+
+
+def _look_at_database(partner: Partner, settings: Settings) -> None:
+    """Its tables and polls, as far as they can be seen without writing."""
+    wrong = 0
+    for finding in look(partner, settings.zone):
+        wrong += not finding.is_good
+        say(f"{'ok   ' if finding.is_good else 'WRONG'} {finding.words}")
+    if wrong:
+        raise Failure(f"{partner.name}: {wrong} things are not as partner.toml says.")
 
 
 def _note_weaknesses(partner: Partner) -> None:

@@ -51,4 +51,5 @@ class PollLease:
         connection, self._connection, self._held = self._connection, None, False
         if connection is not None:
             with suppress(psycopg.Error):
-                connection.close()
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", (POLL, self._number))
+            connection.close()

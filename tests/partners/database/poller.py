@@ -36,15 +36,17 @@ class Reader:
     hospital: Hospital
     poll: Poll
     rights: frozenset[str] = frozenset({"PushCriticalValue"})
+    client: str = "LIS"
     kept: list[str] = field(default_factory=list)
     came: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.middle.stylesheet(TO_PUSH, "row.xsl")
-        self.partner = self.middle.partner(name="LIS")
+        if self.poll.stylesheet == "row.xsl":
+            self.middle.stylesheet(TO_PUSH, "row.xsl")
+        self.partner = self.middle.partner(name=self.client)
         self.source = Source(self.partner, self.poll, ZONE)
         self.middle.open.append(self.source)  # to be closed with it
-        self.bookmarks = Bookmarks(self.hospital.sessions, "LIS", self.poll.name, self.hospital.clock, "test:1")
+        self.bookmarks = Bookmarks(self.hospital.sessions, self.client, self.poll.name, self.hospital.clock, "test:1")
 
     def look(self, *, minutes: float = 1) -> int:
         """Look once, a little later than before; how many rows were decided."""
@@ -59,11 +61,11 @@ class Reader:
             keep_unreadable_push=self._keep,
             require_room=lambda operation: None,
         )
-        return Round(self.poll, "LIS", self.source, requests, self.bookmarks, intake, HOSPITAL, now).run()
+        return Round(self.poll, self.client, self.source, requests, self.bookmarks, intake, HOSPITAL, now).run()
 
     def receive(self, received: Received) -> Any:
         """The hospital's reception, which notes in which order critical values come."""
-        self.came.append(received.request.critical_id)
+        self.came.append(getattr(received.request, "critical_id", received.request.header.message_id))
         return self.hospital.reception.receive(received)
 
     def known(self, name: str) -> AuthenticatedClient:
