@@ -186,12 +186,7 @@ class FacadeServer:
     def _answer(self, door: Door, letter: Letter, answer: etree._Element, status: int) -> Answer:
         """Our <Response> or <Fault> in the vendor's form. Raises MessageFault when it cannot be mapped."""
         code, text = answer.findtext("Result/ResultCode", ""), answer.findtext("Result/ResultText", "")
-        asked = etree.SubElement(answer, "Asked")
-        etree.SubElement(asked, "Function").text = letter.function or letter.asked.function
-        if letter.payload is not None:
-            etree.SubElement(asked, "Payload").append(letter.payload)
-        known = lenient(replace(self._known(door, letter), outbound=True))
-        made = door.translation.response(letter.settings, answer, known)
+        made = door.answer(letter, answer, self._known(door, letter))
         version = letter.version or SoapVersion.V11
         content = door.envelope(version, door.write(letter, code, text, made))
         return Answer(status, door.content_type(version), content)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import ip_address
 from xml.sax.saxutils import escape
@@ -13,7 +14,7 @@ from lxml import etree
 from gateway.errors import NotAuthenticated
 from gateway.facade_config import Facade, FacadeFunction
 from gateway.facades.intake import Arrival, Intake
-from gateway.facades.translation import Translation, read_payload
+from gateway.facades.translation import Translation, lenient, read_payload
 from gateway.mapping import payload as payloads
 from gateway.mapping.codes import CodeTables
 from gateway.mapping.functions import Circumstances, text_of
@@ -166,6 +167,14 @@ class Door:
         return bytes(etree.tostring(envelope.wrapper.getroottree(), encoding="UTF-8", xml_declaration=True))
 
     # --- the answer ---------------------------------------------------------------------------------------------------
+
+    def answer(self, letter: Letter, answer: etree._Element, known: Circumstances) -> etree._Element | str:
+        """The vendor's message for our <Response> or <Fault>. Raises MessageFault."""
+        asked = etree.SubElement(answer, "Asked")
+        etree.SubElement(asked, "Function").text = letter.function or letter.asked.function
+        if letter.payload is not None:
+            etree.SubElement(asked, "Payload").append(deepcopy(letter.payload))
+        return self.translation.response(letter.settings, answer, lenient(replace(known, outbound=True)))
 
     def write(self, letter: Letter, code: str, text: str, made: etree._Element | str) -> str:
         """The element of the answer's SOAP body."""
