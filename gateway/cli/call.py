@@ -12,10 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import typer
 from lxml import etree
-from rich.console import Console
-from rich.syntax import Syntax
 
-from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, one_line, read_password
+from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, one_line, read_password, show_xml
 from gateway.config import load_settings
 from gateway.contract import NAMESPACE, Contract
 
@@ -135,18 +133,10 @@ def _post(address: SplitResult, body: bytes, headers: dict[str, str], seconds: f
 def _show(status: int, answer: bytes) -> int:
     """Print the answer and give the exit code."""
     try:
-        root = etree.fromstring(
-            answer, etree.XMLParser(remove_blank_text=True, no_network=True, resolve_entities=False)
-        )
+        root = etree.fromstring(answer, etree.XMLParser(no_network=True, resolve_entities=False))
     except etree.XMLSyntaxError:
         raise Failure(f"The answer is HTTP {status} and no XML: is this the address of a SOAP service?") from None
-    etree.indent(root)
-    text = etree.tostring(root, encoding="unicode")
-    console = Console(highlight=False, soft_wrap=True)
-    if console.is_terminal:
-        console.print(Syntax(text, "xml", background_color="default", word_wrap=True))
-    else:
-        typer.echo(text)
+    show_xml(root)
     code = root.findtext(f".//{{{NAMESPACE}}}ResultCode") or root.findtext(f".//{{{NAMESPACE}}}Code")
     if status == 200 and code == "0":
         return 0

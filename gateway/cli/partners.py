@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 from lxml import etree
 
-from gateway.cli import downtime
+from gateway.cli import downtime, partner_add, partner_check
 from gateway.cli.terminal import HERE, Failure, Folder, note, one_line, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import WSDL
@@ -31,6 +31,8 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="The systems messages are forwarded to.")
     group.command("list")(list_partners)
     group.command("ping")(ping)
+    partner_add.add_to(group)
+    partner_check.add_to(group)
     downtime.add_to(group)
     app.add_typer(group, name="partner")
 

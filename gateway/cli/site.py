@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from gateway import migrate
+from gateway.cli.partner_check import broken_files
 from gateway.cli.partners import shown_address
 from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, say
 from gateway.config import ConfigurationError, Settings, load_settings
@@ -158,6 +159,9 @@ def _check_partners(settings: Settings) -> Finding:
     for partner in settings.partners:
         if partner.password is not None and partner.username is None:
             raise ConfigurationError(f"Partner {partner.name} has a password but no username.")
+        if partner.is_mapped and (broken := list(broken_files(settings, partner))):
+            more = f" ({len(broken) - 1} more: `gateway partner check {partner.name}`)" if len(broken) > 1 else ""
+            raise ConfigurationError(broken[0] + more)
     addresses = ", ".join(f"{partner.name} {shown_address(partner)}" for partner in settings.partners)
     return "partners", addresses or "none"
 

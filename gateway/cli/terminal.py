@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lxml import etree
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.syntax import Syntax
 from rich.table import Table
 
 FAILED = 1
@@ -68,6 +70,22 @@ def plain_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def show_xml(element: etree._Element) -> None:
+    """A message, indented, and in colours where a person looks."""
+    shown = etree.fromstring(etree.tostring(element, encoding="utf-8", with_tail=False), _blankless())
+    etree.indent(shown)
+    text = etree.tostring(shown, encoding="unicode")
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    if console.is_terminal:
+        console.print(Syntax(text, "xml", background_color="default", word_wrap=True))
+    else:
+        sys.stdout.write(text + "\n")
+
+
+def _blankless() -> etree.XMLParser:
+    return etree.XMLParser(remove_blank_text=True, no_network=True, resolve_entities=False, huge_tree=True)
 
 
 @contextmanager

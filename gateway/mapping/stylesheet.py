@@ -111,7 +111,9 @@ class _Beside(etree.Resolver):  # type: ignore[misc]
 
 
 def _first_of(path: Path, problem: etree.XSLTParseError) -> str:
-    entry = problem.error_log[0] if len(problem.error_log) else None
+    """What is wrong first; of an XPath libxslt tells the line only in a second entry."""
+    entries = list(problem.error_log)
+    entry = next((one for one in entries if one.line and one.filename != "<string>"), entries[0] if entries else None)
     where = f"{entry.filename or path}, line {entry.line}" if entry is not None else str(path)
     return f"{where}: {entry.message if entry is not None else problem}."
 

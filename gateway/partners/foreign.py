@@ -49,7 +49,7 @@ class ForeignClient:
 
     def parameters(self, operation: str) -> tuple[Parameter, ...]:
         """What an operation takes, in order."""
-        elements = getattr(self._body(operation).type, "elements", ())
+        elements = getattr(getattr(self._body(operation), "type", None), "elements", ())
         return tuple(_parameter(name, element) for name, element in elements)
 
     def post_values(self, operation: str, values: Mapping[str, str]) -> Reply:
@@ -80,6 +80,8 @@ class ForeignClient:
 
     def _values(self, operation: str, content: etree._Element) -> dict[str, Any]:
         body = self._body(operation)
+        if body is None:  # an operation that takes nothing
+            return {}
         if etree.QName(content).localname != body.name:
             raise MappingFailed(
                 f"The stylesheet makes <{etree.QName(content).localname}> where <{body.name}> is wanted."

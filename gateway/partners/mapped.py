@@ -78,11 +78,7 @@ class Mapped:
         with exchange(seconds, self._partner.connect_seconds) as way:
             try:
                 mapping = self.mapping(operation, action_of(request))
-                message = addressed(self._partner, operation, request, stamp, self._around.now())
-                source = as_source("Request", self._around.wire.write(message))
-                known = self._circumstances(mapping, stamp, source)
-                with under(known):
-                    made = mapping.request.apply(source)
+                made, known = self._made(operation, mapping, request, stamp)
                 answered = self._exchanged(mapping, made, stamp)
                 if isinstance(answered, PartnerAnswer):
                     return answered
@@ -92,6 +88,20 @@ class Mapped:
                 return self._not_wanted(operation, stamp, str(reason))
             except Exception as problem:
                 return told_as_answer(problem, way)
+
+    def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, etree._Element]:
+        """The partner's operation and the envelope it would be sent. Raises whatever is wrong with the mapping."""
+        mapping = self.mapping(operation, action_of(request))
+        made, _ = self._made(operation, mapping, request, stamp)
+        name = self.operation_of(mapping)
+        return name, self._client.envelope(name, self.content(mapping, made, stamp))
+
+    def understand(self, operation: str, request: Any, stamp: Stamp, child: etree._Element) -> PartnerAnswer:
+        """What an answer, the one element of its SOAP body, would mean. Raises what makes it unusable."""
+        mapping = self.mapping(operation, action_of(request))
+        _, known = self._made(operation, mapping, request, stamp)
+        with under(replace(known, outbound=False)):
+            return self._answer(operation, mapping, stamp, self._disclosed(mapping, child))
 
     def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
         """What became of a message about money whose answer was lost.
@@ -135,6 +145,16 @@ class Mapped:
         result = self._result(Verdict(Meaning.YES, "0", reason), stamp)
         response = self._around.wire.class_of(f"{operation}ResponseType")(result=result)
         return PartnerAnswer(Outcome.ANSWERED, "0", response, detail=f"Not sent: {reason}")
+
+    def _made(
+        self, operation: str, mapping: CompiledMapping, request: Any, stamp: Stamp
+    ) -> tuple[etree._Element | str, Circumstances]:
+        """What the stylesheet makes of our request, and what it was told."""
+        message = addressed(self._partner, operation, request, stamp, self._around.now())
+        source = as_source("Request", self._around.wire.write(message))
+        known = self._circumstances(mapping, stamp, source)
+        with under(known):
+            return mapping.request.apply(source), known
 
     def _circumstances(self, mapping: CompiledMapping, stamp: Stamp, source: etree._Element) -> Circumstances:
         return Circumstances(

@@ -201,5 +201,11 @@ def guess_dialect(port: Port) -> Guess:
         if "hl7" in f"{one.name} {one.parameters[0].name}".lower():
             return Guess("hl7-string", f"{one.name} takes one string, by its name an HL7 message", one.name)
     if single and len(single) * 2 >= len(callable_):
-        return Guess("single", f"{len(single)} of {len(port.operations)} operations take one string", single[0].name)
-    return Guess("typed", f"its {len(port.operations)} operations take named fields")
+        count = len(port.operations)
+        many = (
+            f"{len(single)} of its {count} operations take one string"
+            if count > 1
+            else "its operation takes one string"
+        )
+        return Guess("single", many, single[0].name)
+    return Guess("typed", "its operations take fields of their own")

@@ -132,8 +132,9 @@ class Places:
         if not is_url(address):
             return
         host = urlsplit(address).hostname or ""
-        if host not in PUBLIC:
-            yield address
+        if host in PUBLIC:
+            return
+        yield address
         if is_url(self._source) and host != urlsplit(self._source).hostname:
             asked, parts = urlsplit(self._source), urlsplit(address)
             yield urlunsplit((asked.scheme, asked.netloc, parts.path, parts.query, ""))

@@ -276,7 +276,9 @@ def _name_in_full(root: etree._Element, repairs: list[str]) -> None:
     for element in root.iter("*"):
         for attribute in ("name", "targetNamespace", "namespace", "schemaLocation", "location"):
             value = element.get(attribute)
-            if value is not None and value != value.strip():
+            if value is not None and not value.strip() and attribute in ("targetNamespace", "namespace"):
+                del element.attrib[attribute]  # an empty one is none
+            elif value is not None and value != value.strip():
                 element.set(attribute, value.strip())
                 repairs.append(f"removed the blanks around {attribute} {value.strip()}")
         for attribute in REFERENCES.get(element.tag, ()):
