@@ -23,7 +23,7 @@ from gateway.mapping.codes import Unmapped
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
-from gateway.partner_config import OUR_CONTRACT, Partner
+from gateway.partner_config import HL7_MLLP, OUR_CONTRACT, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.client import Reply
 from gateway.partners.failures import UnusableReply
@@ -62,7 +62,7 @@ def check(
     settings = load_settings(folder)
     partner = settings.partner(name)
     checked = Checked(settings, partner, tuple(only or ()))
-    if partner.is_mapped:
+    if partner.is_mapped or partner.dialect == HL7_MLLP:
         checked.files()
     elif partner.dialect != OUR_CONTRACT:
         raise Failure(
@@ -110,6 +110,7 @@ class Checked:
         self._settings, self._partner, self._only = settings, partner, only
         self._codes = Codes()
         self._around = surroundings(settings, self._codes)
+        self._dialect = DIALECTS[partner.dialect](partner, self._around)
         self.wrong = 0
         unknown = [one for one in only if one not in {known.name for known in self._around.contract.operations}]
         if unknown:
@@ -119,7 +120,7 @@ class Checked:
 
     def files(self) -> None:
         """The WSDL, every mapping with our sample, and the answers that lie in samples/."""
-        port, schema = self._wsdl(), self._schema()
+        port, schema = (self._wsdl(), self._schema()) if self._partner.wsdl else (None, None)
         self._routes()
         for operation in self._chosen():
             self._operation(operation, port, schema)
@@ -173,6 +174,9 @@ class Checked:
             return
         theirs, envelope = made
         say(f"✓ {operation}: {settings.request} makes a request of {theirs}")
+        if isinstance(envelope, str):
+            show_lines(envelope)
+            return
         show_message(envelope)
         body = envelope[-1]
         described = port.operation(theirs) if port is not None else None
@@ -181,10 +185,10 @@ class Checked:
         for path in sorted(self._partner.path("samples").glob(f"{operation}*.reply.xml")):
             self._reply(operation, path)
 
-    def _tried(self, operation: str, attempt: Callable[[Mapped, Any, Stamp], Any]) -> Any:
+    def _tried(self, operation: str, attempt: Callable[[Any, Any, Stamp], Any]) -> Any:
         """What came of it, or None after what was wrong has been said."""
         try:
-            return attempt(Mapped(self._partner, self._around), self._sample(operation), self._stamp())
+            return attempt(self._dialect, self._sample(operation), self._stamp())
         except UnusableReply as problem:
             self._no(
                 f"{operation}: the answer is {problem.code}: {problem.detail or 'it is no answer to this request'}"
@@ -222,7 +226,11 @@ class Checked:
 
         def understood(mapped: Mapped, request: Any, stamp: Stamp) -> PartnerAnswer:
             child = answer_or_fault(Reply(200, "text/xml", _enveloped(path)))
-            return child if isinstance(child, PartnerAnswer) else mapped.understand(_plain(operation), request, stamp, child)
+            return (
+                child
+                if isinstance(child, PartnerAnswer)
+                else mapped.understand(_plain(operation), request, stamp, child)
+            )
 
         answer = self._tried(operation, understood)
         if answer is not None:
@@ -244,7 +252,7 @@ class Checked:
     def call(self, yes: bool) -> None:
         """Really call it with our samples: queries, or what was named."""
         partner = self._partner
-        known = partner.operations if partner.is_mapped else QUERIES[:1]
+        known = [_plain(key) for key in partner.operations] if isinstance(self._dialect, Mapped) else QUERIES[:1]
         operations = self._only or tuple(one for one in known if one in QUERIES)
         if not operations:
             raise Failure(
@@ -255,9 +263,8 @@ class Checked:
         writing = [one for one in operations if one not in QUERIES and one != "GetMedicalRecord"]
         if writing and not is_wanted(yes, f"Really send the sample of {', '.join(writing)} to {partner.name}?"):
             raise Failure("Nothing was sent.", WRONG)
-        dialect = DIALECTS[partner.dialect](partner, self._around)
         for operation in operations:
-            answer = dialect.call(operation, self._sample(operation), self._stamp(), partner.total_seconds)
+            answer = self._dialect.call(operation, self._sample(operation), self._stamp(), partner.total_seconds)
             told = f"{answer.outcome}, {answer.code} {one_line(answer.text or answer.detail or '')}".rstrip()
             if answer.outcome is Outcome.ANSWERED:
                 say(f"✓ {operation} at {partner.name}: {told}")
@@ -285,10 +292,15 @@ def show_message(envelope: etree._Element) -> None:
     for name, shown in inner:
         say(f"{name}:")
         if isinstance(shown, str):
-            for line in shown.splitlines():
-                say(line)
+            show_lines(shown)
         else:
             show_xml(shown)
+
+
+def show_lines(text: str) -> None:
+    """A message of HL7, a segment on each line."""
+    for line in text.splitlines():
+        say(line)
 
 
 def _inside(text: str) -> etree._Element | str | None:

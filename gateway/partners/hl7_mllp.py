@@ -6,6 +6,7 @@ Stylesheets make the HL7 of our request and read what its answer holds, as with 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from lxml import etree
 
@@ -22,7 +23,7 @@ from gateway.partner_config import Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.connection import socket_to
 from gateway.partners.failures import UnusableReply
-from gateway.partners.mapped import CompiledMapping, Mapped, Surroundings
+from gateway.partners.mapped import CompiledMapping, Mapped, Surroundings, action_of
 from gateway.partners.tls import tls_of
 
 MONEY = frozenset({"ChargeItem", "RefundItem"})
@@ -51,6 +52,12 @@ class Hl7Mllp(Mapped):
         accepted = YES_TO_MONEY if operation in MONEY else YES
         return replace(found, success=SuccessRule(at="code", accepted=accepted, refused=NO))
 
+    def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, etree._Element | str]:
+        """The message it would be sent, as text; there is no operation of the partner's. Raises what mapping raises."""
+        mapping = self.mapping(operation, action_of(request))
+        made, _ = self._made(operation, mapping, request, stamp)
+        return "HL7", write_bytes(_elements(made), self._codec).decode(self._codec)
+
     def _circumstances(self, mapping: CompiledMapping, stamp: Stamp, source: etree._Element) -> Circumstances:
         known = super()._circumstances(mapping, stamp, source)
         return replace(known, values={**known.values, **mapping.settings.fixed})
@@ -58,8 +65,7 @@ class Hl7Mllp(Mapped):
     def _exchanged(
         self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp
     ) -> Answered | PartnerAnswer:
-        if isinstance(made, str):
-            raise MappingFailed("The stylesheet makes a text where the elements of HL7 are wanted.")
+        made = _elements(made)
         control_id = value(made, "MSH", 10) or made.findtext("MSH/MSH.10") or ""
         answer, acknowledgement = _taken_apart(self._asked(write_bytes(made, self._codec)), self._codec)
         if acknowledgement.control_id != control_id:
@@ -82,6 +88,12 @@ class Hl7Mllp(Mapped):
         finally:
             connection.close()
         return answer
+
+
+def _elements(made: etree._Element | str) -> etree._Element:
+    if isinstance(made, str):
+        raise MappingFailed("The stylesheet makes a text where the elements of HL7 are wanted.")
+    return made
 
 
 def _taken_apart(answer: bytes, codec: str) -> tuple[etree._Element, Acknowledgement]:

@@ -89,7 +89,7 @@ class Mapped:
             except Exception as problem:
                 return told_as_answer(problem, way)
 
-    def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, etree._Element]:
+    def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, etree._Element | str]:
         """The partner's operation and the envelope it would be sent. Raises whatever is wrong with the mapping."""
         mapping = self.mapping(operation, action_of(request))
         made, _ = self._made(operation, mapping, request, stamp)

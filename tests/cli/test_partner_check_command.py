@@ -162,6 +162,31 @@ def test_a_partner_that_does_not_answer_is_told(gateway: Command, pacs: Path, ve
     assert "✗ SubmitRequisition at PACS2: NOT_SENT" in said.out
 
 
+def test_a_partner_of_hl7_over_mllp_is_shown_its_segments(gateway: Command, empty_site: Path):
+    folder = empty_site / "partners" / "LIS2"
+    folder.mkdir()
+    (folder / "partner.toml").write_text(
+        'url = "mllp://127.0.0.1:9"\ndialect = "hl7-mllp"\n[operations.SubmitRequisition]\n'
+        'request = "gateway:hl7/requisition-to-hl7.xsl"\n'
+    )
+    said = gateway("partner", "check", "LIS2")
+    assert said.code == 0, said
+    assert "MSH|^~" in said.out
+    assert "SQ202611160012" in said.out
+
+
+def test_settings_for_one_action_alone_are_tried_with_that_action(gateway: Command, pacs: Path):
+    text = (pacs / "SubmitRequisition.request.xsl").read_text()
+    (pacs / "cancel.xsl").write_text(
+        text.replace('<xsl:copy-of select="*"/>', '<Cancel><xsl:value-of select="Action"/></Cancel>')
+    )
+    with (pacs / "partner.toml").open("a") as file:
+        file.write('\n[operations."SubmitRequisition.CANCEL"]\nfunction = "Cancel"\nrequest = "cancel.xsl"\n')
+    said = gateway("partner", "check", "PACS2", "--operation", "SubmitRequisition")
+    assert "<Cancel>CANCEL</Cancel>" in said.out
+    assert said.code == 0, said
+
+
 def test_a_partner_with_our_own_contract_has_nothing_to_be_mapped(gateway: Command, empty_site: Path):
     gateway("partner", "add", "PACS2", "--wsdl", Path(__file__).parents[2] / "wsdl" / "gateway.wsdl")
     said = gateway("partner", "check", "PACS2")
