@@ -20,7 +20,7 @@ from gateway.contract import Contract
 from gateway.errors import InvalidMessage
 from gateway.mapping import payload
 from gateway.mapping.codes import Unmapped
-from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
+from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
 from gateway.partner_config import HL7_MLLP, OUR_CONTRACT, Partner
@@ -189,6 +189,8 @@ class Checked:
         """What came of it, or None after what was wrong has been said."""
         try:
             return attempt(self._dialect, self._sample(operation), self._stamp())
+        except NotWanted as reason:
+            say(f"✓ {operation}: its stylesheet keeps our sample back: {reason}")
         except UnusableReply as problem:
             self._no(
                 f"{operation}: the answer is {problem.code}: {problem.detail or 'it is no answer to this request'}"
