@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, read_password, say, show
@@ -24,7 +24,6 @@ from gateway.partners.wsdl.errors import WsdlError
 from gateway.partners.wsdl.fetching import is_url, shown
 from gateway.partners.wsdl.loading import load
 from gateway.partners.wsdl.matching import propose
-from gateway.strict import Identifier
 
 SHOWN_OPERATIONS = 60
 DIALECTS = (OUR_CONTRACT, *MAPPED)
@@ -78,12 +77,8 @@ def add(
 
 
 def _check_name(name: str) -> None:
-    try:
-        TypeAdapter(Identifier).validate_python(name)
-    except ValidationError:
-        raise Failure(
-            f"A partner's name has 1 to 20 visible ASCII characters, such as PACS; {name} has not.", WRONG
-        ) from None
+    if not re.fullmatch(r"[!-~]{1,20}", name):
+        raise Failure(f"A partner's name has 1 to 20 visible ASCII characters, such as PACS; {name} has not.", WRONG)
     if Path(name).name != name or name.startswith("."):
         raise Failure(f"{name} cannot be the name of a folder.", WRONG)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import zeep.exceptions
 from lxml import etree
 
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, is_wanted, note, one_line, say, show_xml
@@ -195,7 +194,7 @@ class Checked:
             self._no(
                 f"{operation}: the answer is {problem.code}: {problem.detail or 'it is no answer to this request'}"
             )
-        except (*WRONG_FILES, zeep.exceptions.Error, Unmapped, TypeError, ValueError) as problem:
+        except (*WRONG_FILES, Unmapped, ValueError) as problem:
             self._no(f"{operation}: {one_line(str(problem))}")
         return None
 

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import zeep
+import zeep.exceptions
 from lxml import etree
 from zeep.proxy import ServiceProxy
 
@@ -61,11 +62,17 @@ class ForeignClient:
         return self._post(operation, self._values(operation, content))
 
     def envelope(self, operation: str, content: etree._Element | Mapping[str, str]) -> etree._Element:
-        """What would be sent, without what says who we are: it is made to be shown."""
-        values = self._values(operation, content) if isinstance(content, etree._Element) else dict(content)
-        transport: Any = NothingFetched()
-        client: Any = zeep.Client(self._document, transport=transport, settings=_settings())  # type: ignore[no-untyped-call]
-        made: etree._Element = client.create_message(self._service, operation, **values)
+        """What would be sent, without what says who we are: it is made to be shown.
+
+        Raises MappingFailed, which may show what does not fit.
+        """
+        try:
+            values = self._values(operation, content) if isinstance(content, etree._Element) else dict(content)
+            transport: Any = NothingFetched()
+            client: Any = zeep.Client(self._document, transport=transport, settings=_settings())  # type: ignore[no-untyped-call]
+            made: etree._Element = client.create_message(self._service, operation, **values)
+        except (zeep.exceptions.Error, TypeError, ValueError, AttributeError) as problem:
+            raise MappingFailed(f"The WSDL's {operation} does not take what the stylesheet makes: {problem}") from None
         return made
 
     def _post(self, operation: str, values: dict[str, Any]) -> Reply:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.contract import Contract
+from gateway.partner_config import Partner
 from gateway.partners.wsdl.describing import Field, Guess, Operation, Port
 from gateway.partners.wsdl.fetching import is_url
 from gateway.partners.wsdl.matching import Fields, OurField, Proposal, our_fields
@@ -85,7 +86,7 @@ def _settings(choice: Choice, contract: Contract) -> str:
             "",
             *_payload_lines(choice),
         ]
-    lines += [*_USUAL.format(name=choice.name).splitlines()]
+    lines += [*_USUAL.format(name=choice.name, our_code=Partner.model_fields["our_code"].default).splitlines()]
     for proposal in () if is_ours else choice.proposals:
         lines += ["", *_operation_lines(choice, proposal, contract)]
     return "\n".join(lines) + "\n"
@@ -95,7 +96,7 @@ _USUAL = """
 # The client name under which it calls us (`gateway client add`), if that is not {name}.
 #client = "{name}"
 # SenderCode of the messages it gets from us.
-#our_code = "GATEWAY"
+#our_code = "{our_code}"
 
 # Its user and password, the password in a file beside this one; how they travel: docs/configuration.md, [auth].
 #username = "gateway"
