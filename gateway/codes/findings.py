@@ -84,7 +84,7 @@ def _of_group(group: list[Line], today: date, *, outbound: bool) -> Iterator[Fin
 
 def _clashes(group: list[Line], *, outbound: bool) -> Iterator[Finding]:
     """The first day on which a code has several answers and nobody can tell which is meant."""
-    for day in sorted({line.begins for line in group}):
+    for day in sorted({line.begins for line in group} | {line.ends for line in group}):
         valid = [line for line in group if line.begins <= day < line.ends]
         answers = {line.code(outbound=not outbound) for line in valid}
         preferred = {line.code(outbound=not outbound) for line in valid if line.preferred}

@@ -75,7 +75,7 @@ class Lookup:
         way, key = self._ways[outbound], key_of(code)
         known = way.get(key)
         if known is None:
-            is_plain = entry[0] == date.min and entry[1] == date.max
+            is_plain = entry[:3] == (date.min, date.max, False)
             way[key] = entry[3] if is_plain else (entry,)
         else:
             before = ((date.min, date.max, False, known),) if isinstance(known, str) else known

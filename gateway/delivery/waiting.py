@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from gateway.codes.picture import Asked
+from gateway.codes.tables import bump
 from gateway.codes.unmapped import open_number, settle
 from gateway.delivery.policy import Verdict
 from gateway.mapping.codes import UnmappedPolicy
@@ -111,6 +112,7 @@ def settle_hourly(session: Session, now: datetime) -> int:
     """Let go what has a row since today; the first process of the site does it in each hour. How many there were."""
     if not take_turn(session, TURN, now.replace(minute=0, second=0, microsecond=0)):
         return 0
+    bump(session)  # so that whoever is about to store that it waits looks again
     return go_on(session, settle(session, now), now)
 
 

@@ -93,6 +93,11 @@ def test_of_several_of_ours_the_preferred_one_is_meant(hospital: Hospital):
     assert hospital.ours("R") == "0104"
 
 
+def test_the_preferred_one_may_stand_first(hospital: Hospital):
+    hospital.use(Line("0103", "R", preferred=True), Line("0104", "R"))
+    assert hospital.ours("R") == "0103"
+
+
 def test_of_several_of_ours_none_is_guessed(hospital: Hospital):
     hospital.use(Line("0103", "R"), Line("0104", "R"))
     assert unmapped(lambda: hospital.ours("R")) is UnmappedPolicy.PARK
