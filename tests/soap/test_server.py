@@ -244,6 +244,11 @@ def test_a_large_message_of_anybody_else_does_not(narrow, version, operation, he
     assert reply.status == (413 if code == "SYS-413" else 500 if version is V11 else 400)
 
 
+def test_a_large_report_in_no_namespace_comes_in_too(narrow):
+    body = large("SubmitReport", auth_header("PACS")).replace(f' xmlns="{NAMESPACE}"', "")
+    assert narrow.post(body).response is not None
+
+
 def test_even_a_large_report_has_its_limit(narrow):
     assert narrow.post(large("SubmitReport", auth_header("PACS"), 600 * 1024)).status == 413
 
@@ -259,6 +264,11 @@ def test_a_second_name_after_the_first_part_does_not_open_the_door(narrow):
 PUSH = message("PushCriticalValue", header=auth_header("LIS"))
 NO_CONTENT = PUSH.replace("<Content>", "<Kontent>").replace("</Content>", "</Kontent>")
 NO_XML = PUSH.replace("</Content>", "K <2.5 & falling</Content>")
+
+
+def test_a_critical_value_in_no_namespace_that_nobody_can_read_is_kept_as_well(gateway):
+    assert gateway.post(NO_CONTENT.replace(f' xmlns="{NAMESPACE}"', "")).fault.blames_the_caller
+    assert [push["sender_code"] for push in gateway.unreadable] == ["LIS"]
 
 
 @pytest.mark.parametrize("body", [NO_CONTENT, NO_XML], ids=["against the contract", "no XML"])
