@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import datetime, timedelta, timezone
 
 from lxml import etree
@@ -191,7 +192,8 @@ class Round:
         self, row: SourceRow, round_: int, tries: int, txn_no: str, now: datetime
     ) -> tuple[RowState, str, str, str | None]:
         """State, code, words and transaction of a row that was handed over."""
-        arrival = self._arrival(_written(row), now, txn_no, self._requests.message_id(row, round_))
+        message_id = self._requests.message_id(row, round_)
+        arrival = self._arrival(_written(row, message_id), now, txn_no, message_id)
         self._admit(arrival)
         operation = self._poll.operation
         try:
@@ -267,7 +269,11 @@ class Round:
         self._bookmarks.marked(key)
 
 
-def _written(row: SourceRow) -> bytes:
-    element = row.element if row.element is not None else etree.Element("Row")
-    written: bytes = etree.tostring(element, encoding="utf-8")
+def _written(row: SourceRow, message_id: str) -> bytes:
+    """What the journal keeps: the row as the stylesheet gets it, and under which number it came."""
+    root = etree.Element("Polled")
+    etree.SubElement(root, "MessageId").text = message_id
+    if row.element is not None:
+        root.append(copy(row.element))
+    written: bytes = etree.tostring(root, encoding="utf-8")
     return written

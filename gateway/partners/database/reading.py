@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml import etree
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, not_, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from gateway.database_config import DatabaseAccess, Detail, Poll
 from gateway.mapping.dates import read_moment
@@ -23,8 +23,8 @@ from gateway.partners.database.tables import Tables, column
 from gateway.partners.database.values import Habits, Place, bound, hospital_time, shown
 from gateway.partners.database.writing import put
 
-NEVER_UNDERSTOOD = (UnicodeError, ValueError, OverflowError)
-"""What drivers raise for a value they cannot read: wrong bytes in a text, a date of the year 0."""
+NEVER_UNDERSTOOD = (UnicodeError, ValueError, OverflowError, DataError)
+"""What drivers raise for a value they cannot read: wrong bytes in a text, a date that Python does not know."""
 
 
 class SourceAway(Exception):

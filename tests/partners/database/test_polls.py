@@ -103,11 +103,24 @@ def test_a_refused_row_is_parked_and_the_others_go_on(middle: Middle, hospital: 
     (parked,) = reader.rows(RowState.PARKED)
     assert (parked.row_key, parked.code) == ("2", "SYS-400")
     assert "Content" in parked.words
-    assert len(reader.kept) == 1, "a critical value nobody can read is kept and told all the same"
+    assert ["<MessageId>results-2</MessageId>" in kept for kept in reader.kept] == [True], (
+        "a critical value nobody can read is kept and told all the same"
+    )
     assert hospital.alerts().count("POLL_PARKED") == 1
     put(middle, 4, content="")
     reader.look()
     assert hospital.alerts().count("POLL_PARKED") == 1, "one alert, however many are parked"
+
+
+def test_a_row_the_driver_cannot_read_is_parked_and_the_others_go_on(postgresql_middle: Middle, hospital: Hospital):
+    reader = lab(postgresql_middle, hospital)
+    put(postgresql_middle, 1, 3)
+    put(postgresql_middle, 2, at="infinity")
+    assert reader.look() == 3
+    assert reader.taken() == ["1", "3"]
+    (parked,) = reader.rows(RowState.PARKED)
+    assert parked.row_key == "2"
+    assert "cannot read this row" in parked.words
 
 
 def test_a_parked_row_that_was_mended_is_taken_when_somebody_says_so(middle: Middle, hospital: Hospital):
