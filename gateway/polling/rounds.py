@@ -114,9 +114,9 @@ class Round:
     def _pages(self, lower: list[str] | None, last: list[str] | None) -> Iterator[tuple[list[SourceRow], bool]]:
         """What is looked at again, which holds rows that were committed late; then what stands behind all that."""
         if last is not None and self._looks_again(lower):
-            for page in self._source.rows(lower, last):
+            for page in self._source.rows(lower, last, whole=False):
                 yield page, False
-        for page in self._source.rows(last, strictly=True):
+        for page in self._source.rows(last):
             yield page, self._poll.by != "mark"
 
     def _looks_again(self, lower: list[str] | None) -> bool:
@@ -139,18 +139,27 @@ class Round:
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def _look_at(self, row: SourceRow, known: PollRow | None, *, ahead: bool) -> int:
+        round_ = self._round_of(row, known)
+        if round_ is None:
+            return 0
+        whole = row if row.is_whole else self._source.row(row.key)
+        if whole is None:
+            return 0  # it went between two questions
+        self._take(whole, tries=0, round_=round_, ahead=ahead)
+        return 1
+
+    def _round_of(self, row: SourceRow, known: PollRow | None) -> int | None:
+        """In which round a row is to be taken now; None when it is known already."""
         if known is None:
-            self._take(row, tries=0, round_=0, ahead=ahead)
-            return 1
+            return 0
         if known.version != row.version:
-            self._take(row, tries=0, round_=known.round, ahead=False)
-            return 1
-        if self._poll.by == "mark" and known.marked and known.state in (RowState.PARKED, RowState.TAKEN):
-            if known.state == RowState.PARKED and self._poll.mark is not None and self._poll.mark.refused is None:
-                return 0  # it has never been marked
-            self._take(row, tries=0, round_=known.round + (known.state == RowState.PARKED), ahead=False)
-            return 1
-        return 0
+            return known.round
+        if self._poll.by != "mark" or not known.marked or known.state not in (RowState.PARKED, RowState.TAKEN):
+            return None
+        if known.state == RowState.TAKEN:
+            return known.round
+        was_marked = self._poll.mark is not None and self._poll.mark.refused is not None
+        return known.round + 1 if was_marked else None
 
     def _try_again(self) -> int:
         rows = self._bookmarks.due(self._now())

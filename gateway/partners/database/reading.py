@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -45,7 +45,9 @@ class SourceRow:
     position: tuple[str, ...]
     """Where it stands: its time, if the poll goes by time, and its key."""
     element: etree._Element | None
-    """Its columns and details; None when the driver cannot read it."""
+    """Its columns and details; None when the driver cannot read it, or when only its place was asked for."""
+    is_whole: bool = True
+    """False when only its place was asked for."""
 
 
 class Source:
@@ -62,16 +64,17 @@ class Source:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def rows(
-        self, lower: Sequence[str] | None, upper: Sequence[str] | None = None, *, strictly: bool = False
+        self, lower: Sequence[str] | None, upper: Sequence[str] | None = None, *, whole: bool = True
     ) -> Iterator[list[SourceRow]]:
         """All rows behind a position and up to another, page by page, as the source orders them. Raises SourceAway.
 
-        By time the rows of the very time of `lower` come too, unless only what stands strictly behind it is wanted.
+        With an upper end rows are looked at again: by time those of the very time of `lower` come too. Unless the
+        `whole` rows are wanted only their places are read.
         """
         last: tuple[Any, ...] | None = None
         while True:
             with self._visit() as visit:
-                page, last = self._page(visit, lower, upper, last, strictly)
+                page, last = self._page(visit, lower, upper, last, whole)
             if page:
                 yield page
             if last is None:
@@ -100,7 +103,7 @@ class Source:
         lower: Sequence[str] | None,
         upper: Sequence[str] | None,
         last: tuple[Any, ...] | None,
-        strictly: bool,
+        whole: bool,
     ) -> tuple[list[SourceRow], tuple[Any, ...] | None]:
         """Some rows, and where to go on; None at the end."""
         table, habits = self._table(visit)
@@ -109,12 +112,13 @@ class Source:
             where.append(after(by, last))
         elif lower is not None:
             values = self._values(table, lower, habits)
-            is_from = self._poll.by == "time" and not strictly
+            is_from = self._poll.by == "time" and upper is not None
             where.append(by[0] >= values[0] if is_from else after(by, values))
         if upper is not None:
             where.append(not_(after(by, self._values(table, upper, habits))))
-        query = select(*self._selected(table)).where(*where).order_by(*by).limit(self._poll.batch)
-        rows = self._read(visit, table, query, habits)
+        query = select(*(self._selected(table) if whole else self._place(table)))
+        query = query.where(*where).order_by(*by).limit(self._poll.batch)
+        rows = self._read(visit, table, query, habits) if whole else self._places(visit, table, query)
         last = rows[-1][1] if len(rows) == self._poll.batch else None
         return [row for row, _ in rows], last
 
@@ -127,6 +131,20 @@ class Source:
                 raise Misfit("START", f"{table.name}.{one.name}: the position of poll {self._poll.name} is none.")
             values.append(value)
         return values
+
+    def _place(self, table: Table) -> list[Column[Any]]:
+        """The columns by which one sees whether a row is known."""
+        version = self._poll.version_column
+        return self._order(table) + ([column(table, version)] if version is not None else [])
+
+    def _places(self, visit: Visit, table: Table, query: Select[Any]) -> list[tuple[SourceRow, tuple[Any, ...]]]:
+        many = len(self._order(table))
+        found = []
+        for row in visit.connection.execute(query).all():
+            texts = tuple(str(shown(value)) for value in row[:many])
+            version = shown(row[-1]) or "" if self._poll.version_column is not None else ""
+            found.append((SourceRow(texts[-1].rstrip(" "), version, texts, None, is_whole=False), tuple(row[:many])))
+        return found
 
     def _read(
         self, visit: Visit, table: Table, query: Select[Any], habits: Habits
@@ -189,9 +207,10 @@ class Source:
         """Write into columns of a row; False when it is there no more. Raises SourceAway."""
         with self._visit() as visit:
             table, habits = self._table(visit)
+            lenient = replace(habits, replacement=habits.replacement or "?")
             written = {}
             for name, text in values.items():
-                found, value = value_of(table, Cell(name, _cut(table, name, text)), habits)
+                found, value = value_of(table, Cell(name, _cut(table, name, text, habits)), lenient)
                 written[found.name] = value
             found_key = bound(Place(table.name, self._key(table)), key, habits)
             done = visit.connection.execute(update(table).where(self._key(table) == found_key).values(written))
@@ -271,10 +290,14 @@ def _away(problem: Exception, kind: str) -> SourceAway:
     return SourceAway("AWAY", type(problem).__name__)
 
 
-def _cut(table: Table, name: str, text: str) -> str:
+def _cut(table: Table, name: str, text: str, habits: Habits) -> str:
     """A text of ours as long as its column is; words for people may be cut."""
     limit = getattr(column(table, name).type, "length", None)
-    return text if limit is None else text[: int(limit)]
+    if limit is None:
+        return text
+    if habits.bytes_counted:
+        text = text.encode()[: int(limit)].decode("utf-8", "ignore")
+    return text[: int(limit)]
 
 
 def earlier(position: Sequence[str], minutes: float, zone: timezone) -> list[str]:

@@ -58,6 +58,16 @@ def test_by_time_a_late_commit_within_the_overlap_is_taken(middle: Middle, hospi
     assert reader.look() == 0
 
 
+def test_by_time_a_row_that_was_changed_is_a_new_message(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, by="time", time="FOUND_AT")
+    put(middle, 1, at="2026-11-16 08:00:00")
+    reader.look()
+    middle.run("UPDATE RESULTS SET CONTENT = 'K 7.1', FOUND_AT = '2026-11-16 09:30:00.25' WHERE ID = 1")
+    assert [reader.look() for _ in range(2)] == [1, 0]
+    assert "09:30" in str(reader.bookmark().position)
+    assert len(hospital.rows(JournalEntry)) == 2
+
+
 def test_reading_may_begin_now_or_behind_a_key(middle: Middle, hospital: Hospital):
     reader = lab(middle, hospital, start="now")
     put(middle, 1, 2)
