@@ -126,7 +126,7 @@ class SimulatorProcess:
         """The department's staff register a requisition at their own screen."""
         self._ask("/control", {"act": "register", "number": requisition_no})
 
-    def send(self, operation: str, **values: Any) -> tuple[int, str]:
+    def send(self, operation: str, /, **values: Any) -> tuple[int, str]:
         """Let a vendor's system tell the gateway something; the HTTP status and text of what it was answered."""
         said = self._ask("/control", {"act": "send", "operation": operation, **values}, seconds=40)
         return int(said["status"]), str(said["answer"])

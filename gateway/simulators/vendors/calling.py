@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 import urllib.error
 import urllib.request
 import uuid
@@ -33,6 +34,12 @@ class Sent:
     charset: str = "utf-8"
     action: str = ""
     soap: str = SOAP11
+    basic: bool = True
+    """Whether HTTP says who calls; the message itself says it otherwise."""
+
+    def deliver(self, gateway: Gateway) -> tuple[int, str]:
+        """The HTTP status of the answer, 0 when there was none, and its text."""
+        return gateway.post(self)
 
     def envelope(self) -> bytes:
         head = f"<s:Header>{self.header}</s:Header>" if self.header else ""
@@ -51,10 +58,9 @@ class Gateway:
     login: tuple[str, str] | None = None
 
     def post(self, sent: Sent) -> tuple[int, str]:
-        """The HTTP status of the answer, 0 when there was none, and its text."""
         kind = "text/xml" if sent.soap == SOAP11 else "application/soap+xml"
         headers = {"Content-Type": f"{kind}; charset={sent.charset}", "SOAPAction": f'"{sent.action}"'}
-        if self.login is not None:
+        if self.login is not None and sent.basic:
             headers["Authorization"] = "Basic " + base64.b64encode(":".join(self.login).encode()).decode()
         request = urllib.request.Request(self.url.rstrip("/") + sent.path, sent.envelope(), headers)  # noqa: S310
         try:
@@ -65,6 +71,30 @@ class Gateway:
                 return problem.code, _text(problem)
         except OSError as problem:
             return 0, type(problem).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """A message in HL7 v2 to a port of the gateway, over MLLP."""
+
+    port: int
+    text: str
+    charset: str = "gb18030"
+
+    def deliver(self, gateway: Gateway) -> tuple[int, str]:
+        """200 and the acknowledgement, 0 when there was none."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS) as connection:
+                connection.sendall(b"\x0b" + self.text.encode(self.charset) + b"\x1c\r")
+                answer = b""
+                while b"\x1c" not in answer:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return 0, "closed"
+                    answer += piece
+        except OSError as problem:
+            return 0, type(problem).__name__
+        return 200, answer.strip(b"\x0b\x1c\r").decode(self.charset, "replace")
 
 
 def _text(answer: Any) -> str:
@@ -81,6 +111,22 @@ def ours(operation: str, sender: str, fields: str, *, message_id: str = "") -> S
     )
     body = f'<{operation} xmlns="{OURS}"><Request>{header}{fields}</Request></{operation}>'
     return Sent("/soap", body, action=f"{OURS}/{operation}")
+
+
+def strings(operation: str, namespace: str, **parameters: str) -> str:
+    """A call of an operation that takes strings."""
+    inner = "".join(f"<{name}>{escape(text, quote=False)}</{name}>" for name, text in parameters.items())
+    return f'<{operation} xmlns="{namespace}">{inner}</{operation}>'
+
+
+def request_of(function: str, sender: str, fields: str, *, message_id: str = "") -> str:
+    """<Request><Header/><Body/></Request>, as most vendors who only send strings have it."""
+    now = datetime.now(HOSPITAL_TIME)
+    return (
+        f"<Request><Header><TradeCode>{function}</TradeCode>"
+        f"<MessageId>{escape(message_id or new_number(sender))}</MessageId><SendTime>{now:%Y-%m-%d %H:%M:%S}</SendTime>"
+        f"</Header><Body>{fields}</Body></Request>"
+    )
 
 
 def new_number(prefix: str) -> str:

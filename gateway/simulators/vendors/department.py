@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from gateway.simulators.memory import Record
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, ours
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, ours, request_of
 from gateway.simulators.vendors.vendor import Refused, Send, Vendor
 
 WAITING, REGISTERED, CANCELLED = "WAITING", "REGISTERED", "CANCELLED"
@@ -28,6 +28,10 @@ class Department(Vendor):
     busy = "2"
     """Its code for what the department has begun already."""
     unknown = "-1"
+    facade = ""
+    """By which facade it calls the gateway; by our own contract without one."""
+    basic = True
+    """Whether HTTP says there who calls."""
 
     def state(self) -> dict[str, Any]:
         """The worklist by its numbers, without whom it is about."""
@@ -105,7 +109,14 @@ class Department(Vendor):
         return order
 
     def _ours(self, operation: str, values: Mapping[str, Any], fields: str) -> Sent:
+        if self.facade:
+            told = request_of(operation, self._sender, fields, message_id=str(values.get("message_id", "")))
+            return Sent(f"/facade/{self.facade}", self.wrapped(operation, told), basic=self.basic)
         return ours(operation, self._sender, fields, message_id=str(values.get("message_id", "")))
+
+    def wrapped(self, operation: str, told: str) -> str:
+        """A message in the operation of its facade."""
+        raise NotImplementedError
 
     @property
     def _sender(self) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from lxml import etree
 from lxml.builder import E, ElementMaker
 
-from gateway.simulators.vendors.calling import HOSPITAL_TIME
-from gateway.simulators.vendors.vendor import Carry, Question, Refused, Vendor
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, request_of, strings
+from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.call_interface import CallInterface
 from gateway.styles.served import Served
 from gateway.styles.style import Said
@@ -35,7 +36,8 @@ class Emr(Vendor):
 
     name = "EMR"
     path = "/csp/emr/EMR.Interface.Service.cls"
-    contract = Served(CallInterface(), namespace="www.example-emr.com.cn", service="EMRInterface", action="")
+    namespace = "www.example-emr.com.cn"
+    contract = Served(CallInterface(), namespace=namespace, service="EMRInterface", action="")
     noted: Mapping[str, str] = {
         "ReportID": "report_no",
         "CriticalID": "critical_id",
@@ -49,6 +51,32 @@ class Emr(Vendor):
 
     def refusal(self, question: Question, code: str, text: str) -> Said:
         return _said(code, text)
+
+    def sends(self) -> Mapping[str, Send]:
+        return {"AcknowledgeCriticalValue": self._acknowledge}
+
+    def _acknowledge(self, values: Mapping[str, Any]) -> Sent:
+        """A doctor answers on the record's own screen; who calls is said in msgHeader."""
+        name, password = self.login or ("", "")
+        header = E.root(
+            E.serverName("AcknowledgeCriticalValue"),
+            E.format("XML"),
+            E.callOperator(name),
+            E.certificate(password),
+            E.msgNo(new_number(self.name)),
+        )
+        fields = (
+            element("CriticalId", values["critical_id"])
+            + element("SourceSystem", values.get("source"))
+            + element("AckId", values.get("ack_id") or new_number("YJ"))
+            + "<AckType>HANDLE</AckType><ActorCode>D1066</ActorCode><ActorName>赵䶮</ActorName>"
+            + "<ActorRole>DOCTOR</ActorRole><ActorDeptCode>2001</ActorDeptCode>"
+            + element("ActedAt", f"{datetime.now(HOSPITAL_TIME):%Y-%m-%d %H:%M:%S}")
+            + element("Opinion", values.get("opinion", "已处理"))
+        )
+        told = request_of("AcknowledgeCriticalValue", self.name, fields)
+        head = etree.tostring(header, encoding="unicode")
+        return Sent("/facade/EMR", strings("CallInterface", self.namespace, msgHeader=head, msgBody=told), basic=False)
 
     def _record(self, question: Question) -> Said:
         """Documents of this visit or of all; with ViewMode 1 only a link."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 from lxml.builder import E
 
+from gateway.simulators.vendors.calling import new_number, strings
 from gateway.simulators.vendors.department import Department
 from gateway.simulators.vendors.vendor import Carry, Question
 from gateway.styles.esb_entry import EsbEntry
@@ -26,6 +27,7 @@ class Endoscopy(Department):
     modality = "ES"
     source_type = "5"
     busy, unknown, unsupported = NO, NO, NO
+    facade, basic = "ENDO", False
     noted: Mapping[str, str] = {"APPLY_NO": "requisition_no", "CRITICAL_ID": "critical_id"}
 
     def functions(self) -> Mapping[str, Carry]:
@@ -34,6 +36,17 @@ class Endoscopy(Department):
     def refusal(self, question: Question, code: str, text: str) -> Said:
         """Whatever the code, the boolean is all there is."""
         return Said("", NO, text)
+
+    def wrapped(self, operation: str, told: str) -> str:
+        """Who calls is said in AccessControl, as the bus wants it."""
+        name, password = self.login or ("", "")
+        entry = E.ESBEntry(
+            E.AccessControl(E.UserName(name), E.Password(password), E.Fid(operation)),
+            E.MessageHeader(E.Fid(operation), E.SourceSysCode("S005"), E.MsgID(new_number(self.name))),
+            E.MsgInfo(E.Msg(told)),
+        )
+        text = etree.tostring(entry, encoding="unicode")
+        return strings("GETMQ", "http://esb.example.com/mq", fid=operation, putcmsg=text, getcmsg="", errMsg="")
 
     def _add(self, question: Question) -> Said:
         return self._taken(question, again=False)

@@ -15,12 +15,14 @@ from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.memory import Record
-from gateway.simulators.vendors.vendor import Carry, Question, Refused, Vendor
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, request_of, strings
+from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Single
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
 YES, NO = "1", "-1"
+DECLARATION = '<?xml version="1.0" encoding="GBK"?>'
 CENT = Decimal("0.01")
 LIST_PRICE = Decimal("120.00")
 """What anything costs that comes without a price."""
@@ -60,6 +62,68 @@ class His(Vendor):
 
     def refusal(self, question: Question, code: str, text: str) -> Said:
         return _said(code, text)
+
+    # --- what it tells the gateway: one string again, with the words of its screens ----------------------------------
+
+    def sends(self) -> Mapping[str, Send]:
+        return {
+            "SubmitRequisition": self._order,
+            "RefundItem": self._refunded,
+            "AcknowledgeCriticalValue": self._acknowledged,
+        }
+
+    def _call(self, function: str, values: Mapping[str, Any], fields: str) -> Sent:
+        told = request_of(function, self.name, fields, message_id=str(values.get("message_id", "")))
+        body = strings("HIPService", "http://tempuri.org/", pInput=DECLARATION + told)
+        return Sent("/facade/HIS", body, charset="gbk", action="http://tempuri.org/HIPService")
+
+    def _order(self, values: Mapping[str, Any]) -> Sent:
+        """A requisition of one item for a patient of the wards; CANCEL takes it back."""
+        at = f"{datetime.now(HOSPITAL_TIME):%Y-%m-%d %H:%M:%S}"
+        number = str(values.get("requisition_no") or new_number("SQ"))
+        fields = (
+            element("Action", values.get("action", "NEW"))
+            + element("RequisitionNo", number)
+            + element("RequisitionType", values.get("requisition_type", "EXAM"))
+            + "<Patient><PatientId>P0000123456</PatientId>"
+            + element("PatientName", values.get("name", "王示例"))
+            + "<SexCode>男</SexCode><BirthDate>1968-04-17 00:00:00</BirthDate></Patient>"
+            + "<Visit><VisitType>住院</VisitType><VisitNo>ZY20260012345</VisitNo></Visit>"
+            + element("ReleaseEvent", "NURSE_SENT")
+            + "<Priority>ROUTINE</Priority><OrderingDeptCode>2001</OrderingDeptCode>"
+            + "<OrderingDoctorCode>D1066</OrderingDoctorCode><OrderingDoctorName>赵示例</OrderingDoctorName>"
+            + element("OrderedAt", at)
+            + "<PerformDeptCode>0103</PerformDeptCode><Pregnant>否</Pregnant>"
+            + "<Items><Item><ItemSeq>1</ItemSeq>"
+            + element("OrderNo", f"YZ{number[2:]}")
+            + "<ItemCode>CT0203</ItemCode><ItemName>胸部CT平扫+增强</ItemName><Quantity>1</Quantity></Item></Items>"
+        )
+        return self._call("SubmitRequisition", values, fields)
+
+    def _refunded(self, values: Mapping[str, Any]) -> Sent:
+        """The cash desk has given money back; `source` is the system that had charged."""
+        fields = (
+            element("RefundNo", values.get("refund_no") or new_number("HT"))
+            + element("OriginalChargeNo", values["charge_no"])
+            + element("SourceSystem", values.get("source"))
+            + "<Initiator>CASHIER</Initiator><ReasonCode>PATIENT_REFUSED</ReasonCode>"
+            + "<Lines><Line><OriginalLineNo>1</OriginalLineNo>"
+            + element("ChargeCode", values["code"])
+            + "<RefundQuantity>1</RefundQuantity></Line></Lines>"
+        )
+        return self._call("RefundItem", values, fields)
+
+    def _acknowledged(self, values: Mapping[str, Any]) -> Sent:
+        fields = (
+            element("CriticalId", values["critical_id"])
+            + element("SourceSystem", values.get("source"))
+            + element("AckId", values.get("ack_id") or new_number("QR"))
+            + "<AckType>HANDLE</AckType><ActorCode>D1066</ActorCode><ActorName>赵示例</ActorName>"
+            + "<ActorRole>DOCTOR</ActorRole><ActorDeptCode>2001</ActorDeptCode>"
+            + element("ActedAt", f"{datetime.now(HOSPITAL_TIME):%Y%m%d%H%M%S}")
+            + element("Opinion", values.get("opinion", "已处理"))
+        )
+        return self._call("AcknowledgeCriticalValue", values, fields)
 
     # --- what it is told ----------------------------------------------------------------------------------------------
 
@@ -202,4 +266,4 @@ def _said(code: str, text: str, **more: Any) -> Said:
             )
         )
     written = etree.tostring(root, encoding="unicode")
-    return Said('<?xml version="1.0" encoding="GBK"?>' + written, code, text)
+    return Said(DECLARATION + written, code, text)

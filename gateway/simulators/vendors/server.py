@@ -112,5 +112,5 @@ class VendorSimulator(Simulator):
             raise LookupError(f"{self._vendor.name} can send {known}, when it was started with the gateway's address.")
         with self._one_at_a_time:
             sent = make(values)
-        status, text = self._gateway.post(sent)
+        status, text = sent.deliver(self._gateway)
         return {"status": status, "answer": text}

@@ -11,6 +11,7 @@ from gateway.simulators.vendors.health_check import HealthCheck
 from gateway.simulators.vendors.his import His
 from gateway.simulators.vendors.hrp import Hrp
 from gateway.simulators.vendors.internet_hospital import InternetHospital
+from gateway.simulators.vendors.lis import Lis
 from gateway.simulators.vendors.pacs import Pacs
 from gateway.simulators.vendors.pathology import Pathology
 from gateway.simulators.vendors.pharmacy import Pharmacy
@@ -23,6 +24,7 @@ from gateway.simulators.vendors.vendor import Vendor
 VENDORS: dict[str, type[Vendor]] = {
     "his": His,
     "emr": Emr,
+    "lis": Lis,
     "pacs": Pacs,
     "ultrasound": Ultrasound,
     "endoscopy": Endoscopy,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lxml import etree
 from lxml.builder import E
 
+from gateway.simulators.vendors.calling import strings
 from gateway.simulators.vendors.department import Department
 from gateway.simulators.vendors.vendor import Carry, Question
 from gateway.styles.plain import TechService
@@ -25,6 +26,7 @@ class Ultrasound(Department):
     report_type = "EXAM"
     source_type = "4"
     busy, unknown, unsupported = "1", "1", "1"
+    facade = "US"
     noted: Mapping[str, str] = {"msgid": "message_id", "sqdh": "requisition_no", "wjzid": "critical_id"}
 
     def functions(self) -> Mapping[str, Carry]:
@@ -32,6 +34,9 @@ class Ultrasound(Department):
 
     def refusal(self, question: Question, code: str, text: str) -> Said:
         return _said(code, text)
+
+    def wrapped(self, operation: str, told: str) -> str:
+        return strings("TechService", "http://tempuri.org/", actionCode=operation, xmlContent=told)
 
     def _add(self, question: Question) -> Said:
         return self._taken(question, again=False)

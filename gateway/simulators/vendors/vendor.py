@@ -11,7 +11,7 @@ from lxml import etree
 
 from gateway.simulators.memory import Memory
 from gateway.simulators.system import System
-from gateway.simulators.vendors.calling import Sent
+from gateway.simulators.vendors.calling import Pipes, Sent
 from gateway.styles.style import Asked, Said
 
 
@@ -79,7 +79,7 @@ class Question:
 
 
 Carry = Callable[[Question], Said]
-Send = Callable[[Mapping[str, Any]], Sent]
+Send = Callable[[Mapping[str, Any]], Sent | Pipes]
 
 
 class Vendor(System):

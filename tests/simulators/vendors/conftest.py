@@ -1,5 +1,5 @@
 """One house for the tests of a module: its SYSTEMS and ROUTES; if there are any, further SETTINGS of gateway.toml, and
-CHANGES of the examples' partner.toml by partner: text -> text."""
+CHANGES of the examples' partner.toml by partner: text -> text, and FACADES: name -> set that ships, settings."""
 
 import uuid
 from collections.abc import Iterator
@@ -33,8 +33,10 @@ def house(
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(copy.format(sql.Identifier(name), sql.Identifier(_template)))
     url = urlsplit(database_server)._replace(path=f"/{name}").geturl()
-    settings, changes = getattr(module, "SETTINGS", ""), getattr(module, "CHANGES", {})
-    house = House(tmp_path_factory.mktemp("house"), url, module.SYSTEMS, module.ROUTES, settings, changes)
+    settings, changes, facades = (getattr(module, name, None) for name in ("SETTINGS", "CHANGES", "FACADES"))
+    house = House(
+        tmp_path_factory.mktemp("house"), url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades
+    )
     with pytest.MonkeyPatch.context() as patched, house.open():
         patched.setattr(policy, "WAITS", (0.1, 0.2, 0.3))
         patched.setattr(policy, "SHORTEST_QUERY_WAIT", 0.1)

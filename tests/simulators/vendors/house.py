@@ -58,13 +58,24 @@ class Told:
     text: str
 
     def find(self, name: str) -> str:
-        """The first element of that name; empty when there is none."""
-        found = etree.fromstring(self.text.encode()).iter(f"{{*}}{name}")
-        return next((element.text or "" for element in found), "")
+        """The first element of that name, in a string inside too; empty when there is none."""
+        for element in self._elements(self.text):
+            if etree.QName(element).localname == name:
+                return element.text or ""
+        return ""
+
+    def _elements(self, text: str) -> Iterator[etree._Element]:
+        if text.startswith("<?xml"):
+            text = text.partition("?>")[2]
+        for element in etree.fromstring(text).iter(etree.Element):
+            yield element
+            if (element.text or "").startswith(("<?xml", "<Response", "<ESBEntry")):
+                yield from self._elements(element.text)
 
     @property
     def code(self) -> str:
-        return self.find("ResultCode") or self.find("Code")
+        """Ours, also where a vendor is told only yes or no."""
+        return self.find("ErrorCode") or self.find("ResultCode") or self.find("Code")
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -87,6 +98,7 @@ class House:
         routes: Routes,
         extra: str = "",
         changes: Mapping[str, Mapping[str, str]] | None = None,
+        facades: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -96,6 +108,8 @@ class House:
         self._changes = changes or {}
         self._database_url = database_url
         self.simulators: dict[str, SimulatorProcess] = {}
+        for name, (kind, settings) in (facades or {}).items():
+            self._add_facade(name, kind, settings)
         self._write(routes, extra)
         self.settings = load_settings(folder)
         self.core = bootstrap.make_core(self.settings, pool_size=10)
@@ -136,6 +150,15 @@ class House:
             gateway=self.url,
             login=f"{name}:{self.password(name)}",
         )
+
+    def _add_facade(self, name: str, kind: str, settings: Mapping[str, str]) -> None:
+        """A facade of a set that ships, with some lines replaced: key -> what it is instead."""
+        place = self.folder / "facades" / name
+        shutil.copytree(EXAMPLES.parent / "facades" / kind, place)
+        lines = (place / "facade.toml").read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.partition(" = ")[0] not in settings]
+        written = [f"{key} = {value}" for key, value in settings.items()]
+        (place / "facade.toml").write_text("\n".join([*written, *kept]), encoding="utf-8")
 
     def password(self, name: str) -> str:
         return self.passwords.setdefault(name, f"password-of-{name}")
@@ -224,7 +247,7 @@ class House:
         )  # fmt: skip
         return Told(answer.status_code, answer.text)
 
-    def say(self, name: str, operation: str, **values: Any) -> Told:
+    def say(self, name: str, operation: str, /, **values: Any) -> Told:
         """A vendor's system calls the gateway in its own way; what it was answered."""
         return Told(*self.simulators[name].send(operation, **values))
 

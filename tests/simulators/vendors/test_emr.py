@@ -3,6 +3,7 @@
 from tests.simulators.vendors.house import CANONICAL, House, new, reference
 
 SYSTEMS = {"EMR": "emr", "HIS": CANONICAL + "his", "PACS": CANONICAL + "pacs"}
+FACADES = {"EMR": ("call-interface", {"namespace": '"www.example-emr.com.cn"'})}
 ROUTES = {
     "SubmitRequisition": ("PACS",),
     "ReportStatus": ("HIS",),
@@ -37,3 +38,13 @@ def test_a_report_and_a_critical_value_reach_the_emr(house: House):
     assert house.call("PACS", "PushCriticalValue", critical_id=critical, content="血钾 <2.5").code == "0"
     assert house.remembered("EMR", "reports", report_no=report)["requisition_nos"] == [number]
     assert house.remembered("EMR", "critical_values", critical_id=critical)["content"] == "血钾 <2.5"
+
+
+def test_a_doctor_answers_a_critical_value_in_the_record(house: House):
+    critical = new("WJZ")
+    assert house.call("PACS", "PushCriticalValue", critical_id=critical).code == "0"
+    told = house.say(
+        "EMR", "AcknowledgeCriticalValue", critical_id=critical, source="PACS", opinion="已处理 & 复查 <1h>"
+    )
+    assert (told.code, told.find("ResultContent")) == ("0", "成功"), told.text
+    assert house.remembered("PACS", "acknowledgements", critical_id=critical)["opinion"] == "已处理 & 复查 <1h>"

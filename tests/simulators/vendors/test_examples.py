@@ -5,7 +5,7 @@ from lxml import etree
 
 from gateway.config import load_settings
 from gateway.contract import Contract
-from gateway.mapping.stylesheet import Stylesheet
+from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.simulators.vendors.table import VENDORS
 from gateway.simulators.vendors.typed import EXAMPLES
 
@@ -37,4 +37,4 @@ def test_every_stylesheet_of_an_example_can_be_compiled_and_belongs_to_an_operat
     assert {name.partition(".")[0] for name in partner.operations} <= OPERATIONS
     named = {name for one in partner.operations.values() for name in (one.request, one.response) if name}
     for name in named:
-        Stylesheet(partner.path(name))
+        Stylesheet(located(name, partner.folder))

@@ -8,6 +8,7 @@ from tests.partners.fake_partner import sample
 from tests.simulators.vendors.house import CANONICAL, House, new, until
 
 SYSTEMS = {"US": "ultrasound", "ENDO": "endoscopy", "ECG": "ecg", "HIS": CANONICAL + "his"}
+FACADES = {"US": ("tech-service", {}), "ENDO": ("esb-entry", {})}
 ROUTES = {
     "SubmitRequisition US": ("US",),
     "SubmitRequisition ENDO": ("ENDO",),
