@@ -104,6 +104,7 @@ class Lis(Department):
         """The report of one tube; `value` is that of its one item."""
         order = self.known(values)
         tube = order["items"][int(values.get("tube", 0))]
+        at = str(values.get("at") or _now())
         number = str(values.get("report_no") or f"{order['exam_no']}{tube['seq']}")
         return self._pipes(
             values,
@@ -111,9 +112,9 @@ class Lis(Department):
             *_patient(order),
             f"ORC|RE|{tube['order_no']}||{order['requisition_no']}",
             f"OBR|1|{tube['order_no']}|{order['exam_no']}|{tube['code']}^{tube['name']}||||||||||||||||{number}^1"
-            f"||{_now()}||LAB|F|||||||L0021&检验者&&&&&&&&^{_now()}|L0007&审核者&&&&&&&&^{_now()}",
+            f"||{at}||LAB|F|||||||L0021&检验者&&&&&&&&^{at}|L0007&审核者&&&&&&&&^{at}",
             f"OBX|1|NM|K^血清钾^L^6298-4^^LN||{values.get('value', '4.1')}|mmol/L|3.5-5.3|{values.get('flag', 'N')}|||F"
-            f"|||{_now()}",
+            f"|||{at}",
         )
 
     def _alert(self, values: Mapping[str, Any]) -> Pipes:

@@ -1,5 +1,6 @@
 """One house for the tests of a module: its SYSTEMS and ROUTES; if there are any, further SETTINGS of gateway.toml, and
-CHANGES of the examples' partner.toml by partner: text -> text, and FACADES: name -> set that ships, settings."""
+CHANGES of the examples' partner.toml by partner: text -> text, FACADES: name -> set that ships, settings, and
+HL7: the clients whose pipes come over MLLP."""
 
 import uuid
 from collections.abc import Iterator
@@ -33,10 +34,10 @@ def house(
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(copy.format(sql.Identifier(name), sql.Identifier(_template)))
     url = urlsplit(database_server)._replace(path=f"/{name}").geturl()
-    settings, changes, facades = (getattr(module, name, None) for name in ("SETTINGS", "CHANGES", "FACADES"))
-    house = House(
-        tmp_path_factory.mktemp("house"), url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades
-    )
+    names = ("SETTINGS", "CHANGES", "FACADES", "HL7")
+    settings, changes, facades, hl7 = (getattr(module, name, None) for name in names)
+    folder = tmp_path_factory.mktemp("house")
+    house = House(folder, url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades, hl7 or ())
     with pytest.MonkeyPatch.context() as patched, house.open():
         patched.setattr(policy, "WAITS", (0.1, 0.2, 0.3))
         patched.setattr(policy, "SHORTEST_QUERY_WAIT", 0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,11 +21,13 @@ import requests
 from lxml import etree
 from sqlalchemy import select
 
-from gateway import bootstrap
+from gateway import bootstrap, hl7_serving
 from gateway.config import load_settings
 from gateway.delivery.worker import DeliveryWorker
+from gateway.hl7.listener import Listener
 from gateway.messages.report import RequisitionRef
 from gateway.model.delivery import Delivery, DeliveryAttempt
+from gateway.monitoring import Metrics
 from gateway.security.clients import add_client
 from gateway.security.secrets import create_key_file
 from gateway.simulators.process import SimulatorProcess, free_port
@@ -74,7 +77,9 @@ class Told:
 
     @property
     def code(self) -> str:
-        """Ours, also where a vendor is told only yes or no."""
+        """Ours, also where a vendor is told only yes or no; of an acknowledgement its word."""
+        if self.text.startswith("MSH"):
+            return self.text.partition("\rMSA|")[2].partition("|")[0]
         return self.find("ErrorCode") or self.find("ResultCode") or self.find("Code")
 
 
@@ -99,6 +104,7 @@ class House:
         extra: str = "",
         changes: Mapping[str, Mapping[str, str]] | None = None,
         facades: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
+        hl7: Iterable[str] = (),
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -108,6 +114,7 @@ class House:
         self._changes = changes or {}
         self._database_url = database_url
         self.simulators: dict[str, SimulatorProcess] = {}
+        self._hl7_ports = {client: free_port() for client in hl7}
         for name, (kind, settings) in (facades or {}).items():
             self._add_facade(name, kind, settings)
         self._write(routes, extra)
@@ -121,7 +128,11 @@ class House:
         self.folder.mkdir(parents=True, exist_ok=True)
         create_key_file(self.folder / "secret.key")
         head = f'hospital_code = "{HOSPITAL}"\ndatabase_url = "{self._database_url}"\n[server]\nport = {self.port}\n'
-        written = "".join(_route(*name.partition(" ")[::2], partners) for name, partners in routes.items())
+        ports = "".join(
+            f'[[hl7]]\nname = "{client}"\nclient = "{client}"\nport = {port}\naddresses = ["127.0.0.1/32"]\n'
+            for client, port in self._hl7_ports.items()
+        )
+        written = ports + "".join(_route(*name.partition(" ")[::2], partners) for name, partners in routes.items())
         (self.folder / "gateway.toml").write_text(f"{head}{extra}\n{written}", encoding="utf-8")
         for name, kind in self._systems.items():
             self.add_partner(name, kind)
@@ -176,7 +187,7 @@ class House:
         try:
             for system in systems:
                 system.launch()
-            with self._web(), self._delivery():
+            with self._web(), self._delivery(), self._pipes():
                 for system in systems:
                     system.wait_until_it_answers()
                 yield self
@@ -198,6 +209,25 @@ class House:
             server.shutdown()
             server.server_close()
             thread.join()
+
+    @contextmanager
+    def _pipes(self) -> Iterator[None]:
+        """The ports where HL7 comes in."""
+        doors, metrics, work = bootstrap.make_doors(self.core), Metrics(), []
+        for port in self.settings.hl7:
+            door = hl7_serving.make_door(self.core, doors, metrics, port)
+            listening = socket.create_server((port.host, port.port))
+            listener = Listener(port.name, listening, door.answer)
+            thread = threading.Thread(target=listener.serve)
+            thread.start()
+            work.append((listener, thread, listening))
+        try:
+            yield
+        finally:
+            for listener, thread, listening in work:
+                listener.stop()
+                thread.join()
+                listening.close()
 
     @contextmanager
     def _delivery(self) -> Iterator[None]:
@@ -249,6 +279,8 @@ class House:
 
     def say(self, name: str, operation: str, /, **values: Any) -> Told:
         """A vendor's system calls the gateway in its own way; what it was answered."""
+        if name in self._hl7_ports:
+            values.setdefault("port", self._hl7_ports[name])
         return Told(*self.simulators[name].send(operation, **values))
 
     def order(self, requisition_type: str = "EXAM", **changes: Any) -> str:
