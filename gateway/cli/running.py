@@ -109,6 +109,7 @@ def _show_summary(serving: Serving) -> None:
         "Health": f"{base}/healthz   {base}/readyz",
         "Metrics": f"{base}/metrics",
         "Database": f"embedded, in {settings.database_folder}" if embedded else "the site's own",
+        "HL7": ", ".join(f"{one.name} {one.host}:{one.port}" for one in settings.hl7) or "no port",
         "Partners": ", ".join(partner.name for partner in settings.partners) or "none",
         "Stop": "Ctrl-C",
     }

@@ -31,7 +31,7 @@ class Acknowledgement:
     control_id: str
     """MSA-2: which message it answers."""
     text: str
-    """What the other side says of it: MSA-3, else ERR-8, else ERR-3."""
+    """What the other side says of it: MSA-3, or ERR-8 or ERR-3 where that goes on from there."""
     error: str
     """The other side's own code, from ERR-5, else ERR-3."""
 
@@ -72,11 +72,11 @@ def read_acknowledgement(answer: etree._Element) -> Acknowledgement | None:
     code = value(answer, "MSA", 1).strip().upper()
     if len(code) != 2 or code[0] not in "AC" or code[1] not in "AER":
         return None
-    detail = value(answer, "ERR", 8) or value(answer, "ERR", 3, 2)
+    text, detail = value(answer, "MSA", 3), value(answer, "ERR", 8) or value(answer, "ERR", 3, 2)
     return Acknowledgement(
         code,
         value(answer, "MSA", 2).strip(),
-        value(answer, "MSA", 3) or detail,
+        detail if detail.startswith(text) else text,
         value(answer, "ERR", 5) or value(answer, "ERR", 3) or value(answer, "MSA", 6),
     )
 

@@ -46,7 +46,7 @@ def read_as(content: bytes | str, charset: str = "") -> tuple[etree._Element, st
     """The same, with the codec of its characters, in which the answer is written too."""
     text, codec = decode(content, charset) if isinstance(content, bytes) else (content, "")
     text = _unwrapped(text)
-    codec = codec or declared_codec(text.encode()) or UTF8
+    codec = codec or declared_codec(text.encode(errors="ignore")) or UTF8
     separators = _separators(text)
     if sum(map(text.count, separators.letters.values())) + text.count("\n") + text.count("\r") > MOST_PARTS:
         raise InvalidMessage(
@@ -113,7 +113,7 @@ def _unwrapped(text: str) -> str:
 def _text_in_xml(text: str) -> str:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(_DECLARATION.sub("", text).encode(), parser)
+        root = etree.fromstring(_DECLARATION.sub("", text).encode(errors="ignore"), parser)
     except (etree.XMLSyntaxError, ValueError):
         return text
     texts = (found.strip(_WRAPPING) for found in root.itertext())
@@ -156,6 +156,7 @@ def _segments(text: str, separators: Separators) -> Iterator[str]:
         if is_segment:
             known.append(line)
         elif line.strip():
+            known[-1] += separators.field if separators.field not in known[-1] else ""
             known[-1] += f"{separators.escape}.br{separators.escape}{line}"
     yield from known
 
@@ -225,7 +226,9 @@ def _written(segment: etree._Element, separators: Separators) -> str:
 def _field(field: etree._Element, separators: Separators) -> str:
     if field.get(NULL) == "true":
         return '""'
-    return _joined(field, separators, separators.component)
+    written = _joined(field, separators, separators.component)
+    # Text that is two quotation marks and nothing else would order the other side to delete what it has.
+    return f"{separators.escape}X2222{separators.escape}" if written == '""' else written
 
 
 def _joined(element: etree._Element, separators: Separators, sign: str) -> str:

@@ -43,6 +43,8 @@ def test_the_answer_keeps_the_separators_of_the_message():
         ("MSA|ae|M1|no such patient", "AE", "no such patient", ""),
         ("MSA|AR|M1\rERR|||101^Required field missing^HL70357|E|X9|||PID-3", "AR", "PID-3", "X9"),
         ("MSA|AE|M1|||E7", "AE", "", ""),
+        ("MSA|AE|M1|too lon\rERR|||||||x|too long for here", "AE", "too long for here", ""),
+        ("MSA|AE|M1|no\rERR|||||||x|something else", "AE", "no", ""),
         ("MSA|AE|M1||||207^Application error\rERR|PID^1^3", "AE", "", "207"),
     ],
 )

@@ -3,6 +3,8 @@
 import logging
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from gateway.errors import InvalidMessage
@@ -214,3 +216,30 @@ def test_groups_and_namespaces_of_hl7_s_own_xml_are_taken():
         "</ORM_O01.PATIENT></ORM_O01>"
     )
     assert write(message) == "MSH|^~\\&\rPID|||P1\r"
+
+
+# --- At random --------------------------------------------------------------------------------------------------------
+
+SIGNS = st.text(st.sampled_from('|^~\\&\r\n\x0b\x1c"<>;MSHPIDOBXTZ12FSRETX.brsp 王𠮷\ud83d\x00'), max_size=60)
+
+
+@given(SIGNS)
+@settings(max_examples=200, deadline=None)
+def test_whatever_comes_is_read_or_refused(tail: str):
+    for content in (HEAD + "\r" + tail, HEAD[:9] + tail, tail, tail.encode("utf-8", "surrogatepass")):
+        try:
+            message = read(content)
+        except InvalidMessage:
+            continue
+        assert read(write(message)) is not None
+
+
+@given(st.lists(SIGNS.filter(lambda text: not set(text) & set("\ud83d\x00\x0b\x1c")), min_size=1, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_every_text_survives_the_way_through_pipes(texts: list[str]):
+    message = etree.fromstring("<HL7><MSH/><OBX><OBX.2>FT</OBX.2></OBX></HL7>")
+    for one in texts:
+        etree.SubElement(message[1], "OBX.5").text = one
+    back = [field.findtext("OBX.5.1") for field in read(write(message)).findall("OBX/OBX.5")]
+    plain = [one.replace("\r\n", "\n").replace("\r", "\n").strip() for one in texts]
+    assert back == [one for one in plain if one]

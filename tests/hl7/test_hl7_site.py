@@ -377,6 +377,18 @@ def test_a_charge_is_booked_only_when_billing_says_so_and_may_be_given_back(hosp
     billing.code = "AA"
 
 
+def test_a_message_can_be_tried_from_the_terminal(hospital: Hospital, tmp_path: Path, capsys: pytest.CaptureFixture):
+    file = tmp_path / "order.hl7"
+    file.write_text(order("T1", "H70").replace("\r", "\n"))
+    where = f"127.0.0.1:{hospital.ports['ORDERS']}"
+    assert cli.run(["hl7", "send", str(file), where]) == 0
+    assert capsys.readouterr().out.startswith("AA H70")
+    file.write_text(status("T1", "H71"))
+    assert cli.run(["hl7", "send", str(file), where]) == 1, "this port takes orders only"
+    assert "AE H71 SYS-400" in capsys.readouterr().err
+    assert cli.run(["hl7", "send", str(file), f"127.0.0.1:{free_port()}"]) == 1
+
+
 def test_a_slow_sender_holds_up_nobody(hospital: Hospital):
     with hospital.connect("LAB") as slow:
         slow.sendall(b"\x0bMSH")
