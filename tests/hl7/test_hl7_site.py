@@ -407,8 +407,10 @@ def test_nothing_of_a_patient_stands_in_the_log(hospital: Hospital):
     assert "MSH|" not in log
 
 
-def test_a_process_that_dies_is_replaced(hospital: Hospital):
+@pytest.mark.parametrize("order_to_end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_ends_is_replaced(hospital: Hospital, order_to_end: signal.Signals):
     pid = hospital.known["pids"]["hl7"]
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, order_to_end)
     until(lambda: hospital.known["pids"].get("hl7", pid) != pid and hospital.listens("LAB"))
-    until(lambda: hospital.said("ORDERS", order("G1", "H60")).code == "AA")
+    assert "HL7 ends: messages that have begun are finished." in hospital.log.read_text()
+    assert hospital.said("ORDERS", order(f"G{pid}", f"H{pid}")).code == "AA"
