@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from gateway.critical_rules import CriticalRules, SmtpNotifier, WebhookNotifier
 from gateway.facade_config import Facade
+from gateway.file_secret import FileSecret
 from gateway.hl7_config import Hl7Port
 from gateway.partner_config import Partner
 from gateway.strict import Identifier, Strict
@@ -366,9 +367,11 @@ def _read_secret(path: Path, values: dict[str, Any], key: str) -> None:
     if secret_file is None:
         return
     try:
-        values[key] = (path.parent / secret_file).read_text(encoding="utf-8").strip()
+        values[key] = FileSecret(path.parent.absolute() / secret_file)
     except OSError as problem:
         raise ConfigurationError(f"{path}: {key}_file cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: {key}_file is no text in UTF-8.") from None
 
 
 def _read_secrets(path: Path, auth: dict[str, Any]) -> None:

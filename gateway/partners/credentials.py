@@ -21,6 +21,7 @@ from typing import Protocol
 from cryptography import x509
 from lxml import etree
 
+from gateway.file_secret import FileSecret
 from gateway.mapping.errors import PayloadUnreadable
 from gateway.mapping.xml_text import read_xml
 from gateway.operations.dispatch import Outcome
@@ -61,7 +62,7 @@ class Credentials:
         self._now = now
         login = partner.auth.login
         self._token = _Token(partner, login, self._words, post) if login is not None else None
-        self._key = FromFiles(partner.name, _paths(partner), lambda: _certificate_with_key(partner))
+        self._key = FromFiles(partner.name, _watched(partner), lambda: _certificate_with_key(partner))
 
     def http_headers(self) -> dict[str, str]:
         """What goes into the HTTP head. Raises UnusableReply when a login is needed first and fails."""
@@ -240,6 +241,12 @@ def _certificate_with_key(partner: Partner) -> tuple[x509.Certificate, PrivateKe
     password = own.key_password.get_secret_value().encode() if own.key_password else None
     certificate, *key = _paths(partner)
     return certificate_with_key(certificate, key[0] if key else None, password)
+
+
+def _watched(partner: Partner) -> list[Path]:
+    own = partner.auth if partner.auth.certificate_file is not None else partner.tls
+    password = [own.key_password.path] if isinstance(own.key_password, FileSecret) else []
+    return _paths(partner) + password
 
 
 def _paths(partner: Partner) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.file_secret import FileSecret
 from gateway.partner_config import Partner
 from gateway.partner_security import Tls
 from gateway.partners.connection import VERIFY_FLAGS, TlsSource
@@ -114,4 +115,6 @@ def _key(partner: Partner) -> tuple[Path | None, bytes | None]:
 
 def _paths(partner: Partner) -> Iterator[Path]:
     tls = partner.tls
+    if isinstance(tls.key_password, FileSecret):
+        yield tls.key_password.path
     yield from (partner.path(name) for name in (tls.ca_file, tls.certificate_file, tls.key_file) if name is not None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.file_secret import FileSecret
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.partner_config import Partner
 from gateway.partners.addressing import Stamp
@@ -176,6 +177,19 @@ def test_a_renewed_authority_and_a_renewed_certificate_are_used_without_a_restar
     old.certificate.write_bytes(new.certificate.read_bytes())
     assert told(call()) == (NOT_SENT, "TLS"), "the old pair is still used: the new certificate has no key yet"
     old.key.write_bytes(new.key.read_bytes())
+    assert call().is_yes
+
+
+def test_a_renewed_key_with_another_password_is_used_without_a_restart(authority, start, site, tmp_path):
+    clients, phrase = Authority(tmp_path, "New CA"), tmp_path / "phrase"
+    his = start(limited(server_context(authority.issue(), clients), ssl.TLSVersion.TLSv1_2))
+    authority.issue("gateway", password="old-phrase")
+    phrase.write_text("old-phrase")
+    call = site(his, **OURS, key_password=FileSecret(phrase))
+    assert told(call()) == (NOT_SENT, "TLS")
+    clients.issue("gateway", password="new-phrase")
+    assert told(call()) == (NOT_SENT, "TLS"), "the old pair is still used: the password is not there yet"
+    phrase.write_text("new-phrase")
     assert call().is_yes
 
 
