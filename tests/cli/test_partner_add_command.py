@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 from at_the_terminal import Command
 
-from gateway.config import load_settings
-from gateway.mapping.stylesheet import Stylesheet
-
 ODD = Path(__file__).parents[1] / "partners" / "wsdls"
 
 
@@ -40,18 +37,6 @@ def test_what_is_added_passes_the_check_of_the_site(gateway: Command, site: Path
         assert gateway("partner", "add", f"P{name[-6:]}", "--wsdl", ODD / f"{name}.wsdl").code == 0
     said = gateway("check")
     assert said.code == 0, said
-
-
-@pytest.mark.parametrize("path", sorted(ODD.glob("*.wsdl")), ids=lambda path: path.stem)
-def test_whatever_wsdl_is_added_its_settings_and_stylesheets_can_be_used(
-    path: Path, gateway: Command, empty_site: Path
-):
-    assert gateway("partner", "add", "PACS2", "--wsdl", path).code == 0
-    partner = load_settings(empty_site).partner("PACS2")
-    assert partner.operations
-    for settings in partner.operations.values():
-        Stylesheet(partner.path(settings.request))
-        Stylesheet(partner.path(str(settings.response)))
 
 
 def test_fields_of_the_same_name_are_filled_and_the_others_left_to_be_written(gateway: Command, empty_site: Path):

@@ -23,8 +23,10 @@ def complete(parts: list[Part]) -> None:
     """What must be there before names are looked up."""
     for part in parts:
         if part.is_wsdl:
-            _rename_old_messages(part)
+            _name_all(part)
+            _drop_repeated(part)
             _complete_messages(part)
+            _connect_all(part)
             _complete_operations(part)
     first = parts[0]
     if not first.is_wsdl:
@@ -59,7 +61,31 @@ def mend(parts: list[Part], source: str) -> None:
 # --- Messages and port types ------------------------------------------------------------------------------------------
 
 
-def _rename_old_messages(part: Part) -> None:
+def _name_all(part: Part) -> None:
+    """What a tool cannot refer to without a name gets one."""
+    for tag in ("message", "portType", "binding"):
+        for number, node in enumerate(part.root.iterchildren(WSDL + tag), 1):
+            if not node.get("name"):
+                node.set("name", f"{tag}{number}")
+                part.repairs.append(f"called a {tag} without name {tag}{number}, line {line_of(node)}")
+
+
+def _connect_all(part: Part) -> None:
+    """A binding that names no port type, or a port that names no binding, means the only one there is."""
+    for path, attribute, kind in (("binding", "type", "portType"), (f"service/{WSDL}port", "binding", "binding")):
+        known = [node.get("name", "") for node in part.root.iterchildren(WSDL + kind)]
+        for node in list(part.root.iterfind(WSDL + path)):
+            if node.get(attribute) is not None:
+                continue
+            if len(known) == 1:
+                node.set(attribute, full(part.namespace, known[0]))
+                part.repairs.append(f"took {node.get('name')}, which names no {kind}, as one of {known[0]}")
+            else:
+                node.getparent().remove(node)
+                part.repairs.append(f"left out {node.get('name')}, which names no {kind}, line {line_of(node)}")
+
+
+def _drop_repeated(part: Part) -> None:
     """A message that stands twice: the same is dropped, another one too, with a word about it."""
     for tag in ("message", "portType", "binding"):
         seen: dict[str, etree._Element] = {}
@@ -106,6 +132,8 @@ def _complete_operations(part: Part) -> None:
                 port_type.remove(operation)
                 part.repairs.append(f"dropped an operation without name, line {line_of(operation)}")
                 continue
+            if operation.find(WSDL + "input") is None:
+                operation.insert(0, etree.Element(WSDL + "input"))
             for node in list(operation):
                 if not isinstance(node.tag, str) or local(node.tag) not in ("input", "output", "fault"):
                     continue
@@ -378,7 +406,7 @@ def better_address(location: str, source: str) -> tuple[str, str]:
     """The address to call, and what is wrong with the one the WSDL gives."""
     asked = urlsplit(source) if is_url(source) else None
     plain = shown(source).partition("?")[0] if asked else ""
-    if not is_url(location):
+    if not is_url(location) or not _can_be_parsed(location):
         said = f"its address {location!r} is none" if location else "it has no address"
         return plain, f"{said}; {f'took {plain}, where the WSDL is' if plain else 'write url in partner.toml'}"
     host = urlsplit(location).hostname or ""
@@ -392,6 +420,13 @@ def better_address(location: str, source: str) -> tuple[str, str]:
             f"its address {shown(location)} may hold only inside the partner's own computer room; check url",
         )
     return location, ""
+
+
+def _can_be_parsed(address: str) -> bool:
+    try:
+        return bool(urlsplit(address).hostname)
+    except ValueError:  # such as http://[bad
+        return False
 
 
 def _is_elsewhere(host: str) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from gateway.partners.wsdl import bindings, references, schemas, standard, writing
+from gateway.partners.wsdl.errors import WsdlError
 from gateway.partners.wsdl.fetching import SECONDS, Fetched, Places, Unreachable, is_url, shown
 from gateway.partners.wsdl.imports import Missing, mend_imports
 from gateway.partners.wsdl.names import WSDL, XS, line_of
@@ -55,7 +56,21 @@ def copy_wsdl(
 
     `tell` hears each location before it is fetched. Raises WsdlError, and then has written nothing.
     """
-    collection = Collection(Places(str(source), login, seconds), tell)
+    try:
+        parts = _repaired(Collection(Places(str(source), login, seconds), tell), str(source))
+        documents = writing.documents(parts)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        raise WsdlError(
+            f"{shown(str(source))} holds something that is not understood ({type(problem).__name__}): ask the partner "
+            "for the WSDL again, and report it with the file."
+        ) from None
+    writing.write(documents, into)
+    repairs = tuple(Repair(part.name, text) for part in parts for text in dict.fromkeys(part.repairs))
+    return Copied(into / parts[0].name, tuple(part.name for part in parts), repairs)
+
+
+def _repaired(collection: Collection, source: str) -> list[Part]:
+    """All files, put right."""
     collection.gather()
     parts = collection.parts
     for part in parts:
@@ -64,10 +79,8 @@ def copy_wsdl(
     mend_imports(collection)
     bindings.complete(parts)
     references.mend(parts, collection.missing)
-    bindings.mend(parts, str(source))
-    writing.write(parts, into)
-    repairs = tuple(Repair(part.name, text) for part in parts for text in dict.fromkeys(part.repairs))
-    return Copied(into / parts[0].name, tuple(part.name for part in parts), repairs)
+    bindings.mend(parts, source)
+    return parts
 
 
 class Collection:
@@ -112,7 +125,7 @@ class Collection:
             link.attrib.pop(attribute, None)
             return
         namespace = link.get("namespace")
-        host = urlsplit(location).hostname
+        host = host_of(location)
         try:
             found = self._fetch(location, part)
         except Unreachable as problem:
@@ -166,6 +179,13 @@ class Collection:
         while name.lower() in taken:
             name, number = f"{stem}-{number}{ending}", number + 1
         return name
+
+
+def host_of(location: str) -> str | None:
+    try:
+        return urlsplit(location).hostname
+    except ValueError:
+        return None
 
 
 def _links(part: Part) -> Iterator[etree._Element]:

@@ -124,7 +124,11 @@ def _fields_of(body: Any) -> tuple[Field, ...]:
 def _children(kind: Any, depth: int) -> tuple[Field, ...]:
     if depth > DEEPEST:
         return ()
-    return tuple(_field(name, element, depth) for name, element in kind.elements)
+    try:
+        elements = kind.elements
+    except AttributeError:  # zeep stumbles over some impossible types that no message needs
+        return ()
+    return tuple(_field(name, element, depth) for name, element in elements)
 
 
 def _field(name: str, element: Any, depth: int) -> Field:

@@ -43,7 +43,10 @@ def shown(location: str) -> str:
     """A location as it may be printed: real ones carry users and passwords."""
     if not is_url(location):
         return location
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:  # such as http://[bad
+        return "an address that is none"
     known = all(name.lower() in _SHOWN for name, _ in parse_qsl(parts.query, keep_blank_values=True))
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query if known else "", ""))
 
@@ -73,6 +76,10 @@ class Places:
 
     def imported(self, location: str, base: str) -> Fetched:
         """What a file at `base` imports from `location`. Raises Unreachable."""
+        try:
+            urlsplit(location)
+        except ValueError:
+            raise Unreachable("its address is none") from None
         why = "the address is no file and no URL"
         for path in self._beside(location, base):
             if path.is_file():

@@ -74,7 +74,7 @@ def _drop_needless(part: Part, schema: etree._Element) -> None:
         elif same in seen:
             part.repairs.append(f"dropped an import of {namespace} that stands twice")
             schema.remove(link)
-        elif namespace == own and own is not None:
+        elif namespace == own:
             _own_namespace(part, schema, link)
         seen.add(same)
 

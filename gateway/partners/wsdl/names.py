@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from lxml import etree
@@ -99,12 +100,23 @@ def full(namespace: str | None, name: str) -> str:
 def resolved(name: str, prefixes: Mapping[str | None, str]) -> str:
     """`tns:Visit` as `{http://tempuri.org/}Visit`, by the prefixes that hold where it stands."""
     prefix, colon, bare = name.rpartition(":")
+    array = bare[bare.index("[") :] if "[" in bare else ""  # of wsdl:arrayType
+    bare = (as_name(bare.removesuffix(array)) if bare.removesuffix(array) else "") + array
     if not colon:
-        return full(prefixes.get(None), name)
+        return full(prefixes.get(None), bare)
     if prefix == "xml":
         return full(XML, bare)
     namespace = prefixes.get(prefix) or KNOWN_PREFIXES.get(prefix) or f"{UNDECLARED}{prefix}"
     return full(namespace, bare or "anyType")
+
+
+def as_name(text: str) -> str:
+    """The text as a name of XML; what no name may hold becomes a low line."""
+    plain = _NO_NAME.sub("_", text)
+    return plain if plain[:1].isalpha() or plain[:1] == "_" else f"_{plain}"
+
+
+_NO_NAME = re.compile(r"[^\w.-]")
 
 
 def line_of(element: etree._Element) -> int:

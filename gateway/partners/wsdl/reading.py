@@ -15,7 +15,17 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from gateway.partners.wsdl.errors import WsdlError
-from gateway.partners.wsdl.names import KNOWN_PREFIXES, REFERENCES, UNDECLARED, WSDL, WSDL_ARRAY, XS, local, resolved
+from gateway.partners.wsdl.names import (
+    KNOWN_PREFIXES,
+    REFERENCES,
+    UNDECLARED,
+    WSDL,
+    WSDL_ARRAY,
+    XS,
+    as_name,
+    local,
+    resolved,
+)
 
 LARGEST = 20 * 1024 * 1024
 _GB = ("gb", "x-gb", "csgb", "cp936", "ms936", "windows-936", "euc-cn", "936")
@@ -281,6 +291,10 @@ def _name_in_full(root: etree._Element, repairs: list[str]) -> None:
             elif value is not None and value != value.strip():
                 element.set(attribute, value.strip())
                 repairs.append(f"removed the blanks around {attribute} {value.strip()}")
+        name = element.get("name")
+        if name and element.tag.startswith((WSDL, XS)) and as_name(name) != name:
+            element.set("name", as_name(name))
+            repairs.append(f"took {name!r}, which is no name of XML, as {as_name(name)} (line {element.sourceline})")
         for attribute in REFERENCES.get(element.tag, ()):
             value = element.get(attribute)
             if value is None:

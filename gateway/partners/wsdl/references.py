@@ -127,6 +127,8 @@ def _meant(reference: Reference, found: Components) -> tuple[str, str] | None:
         return OTHER_KIND[kind], name
     if len(candidates) == 1:
         return kind, candidates[0]
+    if kind in ("portType", "binding") and len(found.defined[kind]) == 1:
+        return kind, next(iter(found.defined[kind]))
     if namespace is None and kind == "type" and bare in TYPES:
         return kind, full(XSD, bare)
     own = [full(home, bare) for home in reference.homes if found.has(kind, full(home, bare))]
@@ -162,6 +164,8 @@ def _settle(parts: list[Part], found: Components, lost: list[Reference], missing
             )
     without: dict[str, Reference] = {}
     for reference in lost:
+        if reference.element.tag == WSDL + "input":
+            without.setdefault(reference.name, reference)
         for message in needed.messages_with(reference.element):
             without.setdefault(message, reference)
     operations = list(_operations(parts))

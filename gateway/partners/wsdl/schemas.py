@@ -187,6 +187,15 @@ def _mend_complex_types(schema: etree._Element, counted: Count) -> None:
         if order and contents and owner.index(order[0]) < owner.index(contents[-1]):
             counted["put the attributes of a type behind its elements"] += 1
             owner.extend(order)
+    for group in schema.iterchildren(XS + "group"):
+        inside = [child for child in group if child.tag != ANNOTATION]
+        if len(inside) != 1 or inside[0].tag not in MODELS[:3]:
+            counted["put the content of a group into a sequence"] += 1
+            etree.SubElement(group, XS + "sequence").extend(inside)
+    for group in schema.iter(XS + "group"):
+        if group.getparent() is not schema and group.get("ref") is None:
+            counted["took a group without ref as a sequence"] += 1
+            group.tag = XS + "sequence"
     for content in list(schema.iter(*CONTENTS)):
         if not any(child.tag in (XS + "extension", XS + "restriction") for child in content):
             counted[f"removed an empty {local(content.tag)}"] += 1
@@ -230,6 +239,9 @@ def _mend_simple_types(schema: etree._Element, counted: Count) -> None:
     for simple in list(schema.iter(XS + "simpleType")):
         kinds = (XS + "restriction", XS + "list", XS + "union")
         contents = [child for child in simple if child.tag in kinds]
+        for other in [child for child in simple if child.tag not in (*kinds, ANNOTATION)] + contents[1:]:
+            counted[f"removed a {local(other.tag)} from a simpleType"] += 1
+            _remove(other)
         if not contents:
             counted["took an empty simpleType as a string"] += 1
             etree.SubElement(simple, XS + "restriction", base=string)

@@ -39,9 +39,13 @@ USUAL = {
 }
 
 
-def write(parts: list[Part], folder: Path) -> None:
+def documents(parts: list[Part]) -> dict[str, bytes]:
+    """What is to be written, by the names of the files."""
+    return {part.name: _document(part) for part in parts}
+
+
+def write(documents: dict[str, bytes], folder: Path) -> None:
     """Write all files; a folder that does not exist is made."""
-    documents = {part.name: _document(part) for part in parts}
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in documents.items():
         (folder / name).write_bytes(content)
