@@ -116,7 +116,7 @@ def _listen(session: Session, listener: Listener, sources: Sequence[Source], mos
             if failed:
                 note(f"{one.name}: {failed:,} of {many:,} messages cannot be mapped.")
             before += many
-    say(f"{listener.messages:,} messages are looked at.")
+    say(f"Messages looked at: {listener.messages:,}.")
 
 
 def _after(before: int, tell: Callable[[int, str], None]) -> Callable[[int], None]:

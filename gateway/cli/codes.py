@@ -213,7 +213,7 @@ def import_file(
         findings = [*reader.findings, *check(reader.lines, here.now.date(), wanted)]
         _tell(findings, report)
         stops = sum(finding.kind.stops for finding in findings)
-        say(f"{file.name}: {len(reader.lines):,} rows can be used.")
+        say(f"{file.name}: usable rows: {len(reader.lines):,}.")
         if stops:
             raise Failure(f"Nothing is imported: mend what stops it ({stops:,}) in {file.name} and import it again.")
         if not reader.lines:
@@ -228,7 +228,7 @@ def import_file(
             )
         here.note("CODES_IMPORT", f"version={draft.number} rows={draft.row_count}")
         here.session.commit()
-        say(f"Version {draft.number} of {here.name} is a draft of {draft.row_count:,} rows.")
+        say(f"Version {draft.number} of {here.name} is a draft, rows: {draft.row_count:,}.")
         note("What counts has not changed: look with `gateway codes what-if`, then `gateway codes activate`.")
 
 
@@ -249,7 +249,7 @@ def export_file(
         if wanted is None:
             raise Failure(f"{here.name} has no version yet: there is nothing to export.")
         write_lines(file, tables.lines_of(here.session, wanted.id))
-        say(f"Written: {file}, {wanted.row_count:,} rows of version {wanted.number}")
+        say(f"Written: {file}, version {wanted.number}, rows: {wanted.row_count:,}")
 
 
 def check_version(
@@ -372,14 +372,14 @@ def _changed(here: _Place, action: str, detail: str) -> None:
     here.note(action, f"{detail} settled={len(settled)} messages={gone}")
     here.session.commit()
     if settled:
-        say(f"{len(settled):,} values without a row are settled, {gone:,} messages go on.")
+        say(f"Values settled: {len(settled):,}. Messages that go on: {gone:,}.")
 
 
 def _difference(session: Session, before: CodeVersion | None, after: CodeVersion) -> str:
     """What changes in rows."""
     old = set(tables.lines_of(session, before.id)) if before is not None else set()
     new = set(tables.lines_of(session, after.id))
-    return f"{len(new - old):,} rows are new or changed, {len(old - new):,} go, {len(new & old):,} stay."
+    return f"Rows: {len(new - old):,} new or changed, {len(old - new):,} gone, {len(new & old):,} the same."
 
 
 def _policy(table: CodeTable) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,8 @@ class Hl7Door:
             error="" if is_yes else result.result_code,
         )
         if settings.response is not None:
-            known = self._known(arrival, message)
+            # Codes become theirs now, and one without a row must not hide that the message is taken.
+            known = lenient(replace(self._known(arrival, message), outbound=True))
             found = self._translation.response(settings, self._intake.answer(response), known)
             if isinstance(found, etree._Element):
                 _add(made, found)

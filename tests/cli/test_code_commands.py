@@ -48,7 +48,7 @@ def lines(said: Said) -> list[list[str]]:
 
 def test_a_file_becomes_a_draft_and_changes_nothing(gateway: Command, session: Session, file):
     said = gateway("codes", "import", "department", file(FIRST))
-    assert said.out.splitlines()[-1] == "Version 1 of department for all partners at H1 is a draft of 2 rows."
+    assert said.out.splitlines()[-1] == "Version 1 of department for all partners at H1 is a draft, rows: 2."
     assert [row[:6] for row in lines(gateway("codes", "list"))[1:]] == [["H1", "department", "all", "-", "park", "1"]]
     assert session.scalars(select(CodeVersion.state)).all() == ["DRAFT"]
 
@@ -56,7 +56,7 @@ def test_a_file_becomes_a_draft_and_changes_nothing(gateway: Command, session: S
 def test_a_draft_is_activated_after_a_look_at_what_changes(gateway: Command, session: Session, file):
     gateway("codes", "import", "department", file(FIRST), "--partner", "PACS")
     said = gateway("codes", "activate", "department", "--partner", "PACS")
-    assert said.out == "2 rows are new or changed, 0 go, 0 stay.\n"
+    assert said.out == "Rows: 2 new or changed, 0 gone, 0 the same.\n"
     assert "Nothing is changed: add --yes to do it." in said.err
     assert "PACS is no partner of this site so far." in said.err
     said = gateway("codes", "activate", "department", "--partner", "PACS", "--yes")
@@ -64,7 +64,7 @@ def test_a_draft_is_activated_after_a_look_at_what_changes(gateway: Command, ses
     gateway("codes", "import", "department", file(SECOND), "--partner", "PACS")
     said = gateway("codes", "activate", "department", "--partner", "PACS", "--yes")
     assert said.out.splitlines() == [
-        "2 rows are new or changed, 1 go, 1 stay.",
+        "Rows: 2 new or changed, 1 gone, 1 the same.",
         "Version 2 of department of PACS at H1 counts now in place of version 1.",
     ]
 
@@ -73,7 +73,7 @@ def test_a_rollback_is_asked_about_and_done(gateway: Command, session: Session, 
     for content in (FIRST, SECOND):
         gateway("codes", "import", "department", file(content))
         gateway("codes", "activate", "department", "--yes")
-    assert gateway("codes", "rollback", "department").out == "1 rows are new or changed, 2 go, 1 stay.\n"
+    assert gateway("codes", "rollback", "department").out == "Rows: 1 new or changed, 2 gone, 1 the same.\n"
     assert lines(gateway("codes", "list"))[1][3] == "2"
     said = gateway("codes", "rollback", "department", "--yes")
     assert said.out.splitlines()[-1].endswith("counts again; version 2 is kept.")
@@ -102,7 +102,7 @@ def test_what_is_exported_is_imported_again_without_a_change(
     assert gateway("codes", "export", "department", tmp_path / name).code == 0
     gateway("codes", "import", "department", tmp_path / name)
     said = gateway("codes", "activate", "department", "--yes")
-    assert said.out.splitlines()[0] == "0 rows are new or changed, 0 go, 2 stay."
+    assert said.out.splitlines()[0] == "Rows: 0 new or changed, 0 gone, 2 the same."
     assert gateway("codes", "export", "department", tmp_path / "out.pdf").code == 2
 
 
@@ -119,7 +119,7 @@ def test_a_file_with_a_contradiction_is_refused_and_reported(gateway: Command, s
 
 def test_a_dry_run_imports_nothing(gateway: Command, session: Session, file):
     said = gateway("codes", "import", "department", file(FIRST), "--dry-run")
-    assert (said.code, said.out) == (0, "departments.csv: 2 rows can be used.\n")
+    assert (said.code, said.out) == (0, "departments.csv: usable rows: 2.\n")
     assert session.scalars(select(CodeTable)).all() == []
 
 
@@ -201,7 +201,7 @@ def test_messages_go_on_when_the_version_with_their_row_is_activated(gateway: Co
     other = waiting(session, "0888")
     gateway("codes", "import", "department", file(FIRST))
     said = gateway("codes", "activate", "department", "--yes")
-    assert "1 values without a row are settled, 1 messages go on." in said.out
+    assert "Values settled: 1. Messages that go on: 1." in said.out
     due = text("SELECT (args ->> 'delivery_id')::bigint FROM procrastinate_jobs WHERE scheduled_at > clock_timestamp()")
     assert session.scalars(due).all() == [other]
     assert lines(gateway("codes", "unmapped"))[1][6] == "0888"

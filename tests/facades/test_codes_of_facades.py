@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from facade_site import Site, sample
 from sqlalchemy.orm import Session
 
+from gateway.bootstrap import make_doors
 from gateway.codes import tables, unmapped
 from gateway.codes.coverage import Listener, coverage
 from gateway.codes.lines import Line
 from gateway.codes.tables import Name
 from gateway.facades.asked_codes import Received
+from gateway.hl7_config import Hl7Message, Hl7Port
+from gateway.hl7_serving import make_door
 from gateway.model.code_table import UnmappedCode
 from gateway.model.journal import Alert
+from gateway.monitoring import Metrics
 
 HOSPITAL = "44643245-7"
 REQUEST = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
@@ -79,6 +84,41 @@ def test_what_came_by_a_facade_is_heard_again_in_the_journal(site: Site):
     assert found.scope == (HOSPITAL, "OLDHIS", "department", False)
     assert (found.values, found.messages, found.complete, failed) == (1, 1, 1, 0)
     assert len(site.journal()) == before
+
+
+PIPES = "MSH|^~\\&|LIS||GATEWAY||20261116090500||ORM^O01|M1|P|2.4\rORC|SC|R1\r"
+QUERY = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+  <xsl:template match="/*"><Request><Header><MessageId>M1</MessageId></Header>
+    <RequisitionNo>R1</RequisitionNo></Request></xsl:template>
+</xsl:stylesheet>"""
+FOUND = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
+    xmlns:g="urn:hospital-gateway:functions" exclude-result-prefixes="g">
+  <xsl:template match="/Response"><HL7><ORC><ORC.1>
+    <xsl:value-of select="g:code('department', '9001')"/></ORC.1></ORC></HL7></xsl:template>
+</xsl:stylesheet>"""
+
+
+def test_codes_in_an_acknowledgement_become_theirs_and_one_without_a_row_hides_nothing(site: Site, tmp_path: Path):
+    (tmp_path / "query.xsl").write_text(QUERY)
+    (tmp_path / "found.xsl").write_text(FOUND)
+    message = Hl7Message(
+        types=("ORM^O01",),
+        operation="QueryRequisition",
+        request=str(tmp_path / "query.xsl"),
+        response=str(tmp_path / "found.xsl"),
+    )
+    port = Hl7Port(name="LAB", client="LIS", port=1, addresses=("127.0.0.1/32",), messages=(message,))
+    door = make_door(site.core, make_doors(site.core), Metrics(None), port)
+    assert b"ORC|9001" in door.answer(PIPES.encode())
+    now = datetime.now(UTC)
+    with Session(site.engine) as session:
+        found = tables.take_table(session, Name(HOSPITAL, "LIS", "department"), "zhang", now)
+        draft = tables.add_draft(session, found, [Line("9001", "XRAY")], "a.csv", "zhang", now)
+        tables.activate(session, found, draft, "zhang", now)
+        session.commit()
+    answer = door.answer(PIPES.encode())
+    assert b"MSA|AA|M1" in answer
+    assert b"ORC|XRAY" in answer
 
 
 def department_of(message: str) -> str:
