@@ -17,8 +17,8 @@ from lxml import etree
 from gateway.errors import InvalidMessage, NotUnderstood, TooLarge, VersionMismatch
 from gateway.soap.control_characters import MARK, mark
 from gateway.soap.decoding import decode, decode_beginning, without_hidden_text
-from gateway.soap.mending import is_near
-from gateway.soap.references import ENCODING_11, REFERENCES, put_in_place
+from gateway.soap.mending import TYPE_NAMESPACES, is_near
+from gateway.soap.references import REFERENCES, put_in_place
 from gateway.soap.repairs import Repair, Repairs
 
 GATEWAY_NAMESPACE = "urn:hospital-gateway:v1"
@@ -26,15 +26,7 @@ WSSE_NAMESPACE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecu
 ADDRESSING_NAMESPACES = frozenset(
     {"http://www.w3.org/2005/08/addressing", "http://schemas.xmlsoap.org/ws/2004/08/addressing"}
 )
-SCHEMA_NAMESPACES = frozenset(
-    {
-        "http://www.w3.org/2001/XMLSchema",
-        "http://www.w3.org/2000/10/XMLSchema",
-        "http://www.w3.org/1999/XMLSchema",
-    }
-)
 AUTH_HEADER = f"{{{GATEWAY_NAMESPACE}}}AuthHeader"
-TYPE_NAMESPACES = frozenset({*SCHEMA_NAMESPACES, GATEWAY_NAMESPACE, ENCODING_11})
 UNDERSTOOD = frozenset({AUTH_HEADER, f"{{{WSSE_NAMESPACE}}}Security"})
 TELLING_TYPES = frozenset({"Array", "base64Binary", "base64"})
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"

@@ -17,6 +17,20 @@ from gateway.soap.references import ENCODING_11, ENCODING_12
 from gateway.soap.repairs import Repair, Repairs
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+TYPE_NAMESPACES = frozenset(
+    {
+        "http://www.w3.org/2001/XMLSchema",
+        "http://www.w3.org/2000/10/XMLSchema",
+        "http://www.w3.org/1999/XMLSchema",
+        NAMESPACE,
+        ENCODING_11,
+    }
+)
+"""Of types that only repeat the contract."""
+ENCODING_STYLES = tuple(
+    f"{{{namespace}}}encodingStyle"
+    for namespace in ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
+)
 BASE64 = ("base64Binary", "base64")
 PARAMETERS = "parameters"
 """What rpc clients call the one part of our messages, after the WSDL."""
@@ -47,6 +61,7 @@ def mend(contract: Contract, wrapper: etree._Element) -> Repairs:
             return done
         wrapper.tag = tag
         done.add(Repair.NAMESPACE)
+    _drop_styles(wrapper, done)
     if len(wrapper) == 1 and local_name(wrapper[0]) == PARAMETERS and not wrapper[0].attrib:
         wrapper[:] = list(wrapper[0])
         done.add(Repair.ENCODING)
@@ -68,6 +83,8 @@ def _mend_children(reference: Reference, element: etree._Element, kind: MessageT
         field = fields.get(child.tag)
         if field is None:
             continue
+        if child.attrib:
+            _drop_styles(child, done)
         if XSI_TYPE in child.attrib:
             _look_at_type(reference.contract, child, field, done)
         inner = reference.kind_of(field)
@@ -75,12 +92,20 @@ def _mend_children(reference: Reference, element: etree._Element, kind: MessageT
             _mend_children(reference, child, inner, done)
 
 
+def _drop_styles(element: etree._Element, done: Repairs) -> None:
+    for name in ENCODING_STYLES:
+        if name in element.attrib:
+            del element.attrib[name]
+            done.add(Repair.ENCODING)
+
+
 def _look_at_type(contract: Contract, element: etree._Element, field: Field, done: Repairs) -> None:
-    """Drop an xsi:type that repeats the contract under another namespace. InvalidMessage for a text sent as base64."""
-    said = element.get(XSI_TYPE, "").strip().rpartition(":")[2]
+    """Drop an xsi:type that repeats the contract, be it by another name. InvalidMessage for a text sent as base64."""
+    prefix, _, said = element.get(XSI_TYPE, "").strip().rpartition(":")
+    repeats = said not in (*BASE64, "Array") and element.nsmap.get(prefix or None) in TYPE_NAMESPACES
     is_base64 = field.type_name in contract.value_types or field.type_name in PRIMITIVES
     is_base64 = is_base64 and contract.primitive_of(field.type_name) == "base64Binary"
-    if said == field.type_name or (said in BASE64 and is_base64):
+    if repeats or said == field.type_name or (said in BASE64 and is_base64):
         del element.attrib[XSI_TYPE]
         done.add(Repair.ENCODING)
     elif said in BASE64:

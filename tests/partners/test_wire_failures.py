@@ -1,6 +1,7 @@
 """Whatever a partner's end of a connection may do has a meaning, each tried on a real socket."""
 
 import gzip
+import re
 import ssl
 import time
 import zlib
@@ -38,6 +39,22 @@ MULTIPART = 'multipart/related; type="application/xop+xml"; boundary=b'
 def as_multipart(*parts: bytes) -> bytes:
     head = b"--b\r\nContent-Type: application/xop+xml; charset=UTF-8\r\nContent-ID: <%d@x>\r\n\r\n"
     return b"".join(head % number + part + b"\r\n" for number, part in enumerate(parts)) + b"--b--\r\n"
+
+
+def with_types(body: bytes) -> bytes:
+    """As Axis 1.x answers rpc/encoded."""
+    names = (
+        b' xmlns:i="http://www.w3.org/2001/XMLSchema-instance" xmlns:x="http://www.w3.org/2001/XMLSchema"'
+        b' s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"'
+    )
+    typed = re.sub(rb"<(ResultCode|ResultText|MessageId|TransactionState)>", rb'<\1 i:type="x:string">', body)
+    return typed.replace(b"<ChargeItemResponse ", b"<ChargeItemResponse" + names + b" ")
+
+
+def in_pieces(body: bytes) -> bytes:
+    found = re.search(rb"<Response>(.*)</Response></ChargeItemResponse>", body, re.DOTALL)
+    value = b'<m id="id0" xmlns="%s">%s</m>' % (NAMESPACE.encode(), found[1])
+    return body.replace(found[0], b'<Response href="#id0"/></ChargeItemResponse>' + value)
 
 
 WITH_XOP = as_multipart(
@@ -188,6 +205,8 @@ READ = [
     ("called an encoding nobody knows", answers(YES, "200 OK", "Content-Type: text/xml; charset=x-klingon")),
     ("in a multipart", answers(as_multipart(YES), "200 OK", f"Content-Type: {MULTIPART}")),
     ("as the second part", answers(as_multipart(b"x", YES), "200 OK", f'Content-Type: {MULTIPART}; start="<1@x>"')),
+    ("with types on everything", answers(with_types(YES))),
+    ("in pieces beside it", answers(in_pieces(YES))),
     ("in SOAP 1.2", answers(YES.replace(SOAP11.encode(), SOAP12.encode()))),
     ("in an envelope without the slash", answers(YES.replace(b"/soap/envelope/", b"/soap/envelope"))),
     ("with the contract's namespace and a slash", answers(YES.replace(NAMESPACE.encode(), NAMESPACE.encode() + b"/"))),
