@@ -341,11 +341,13 @@ def _read_partner(path: Path) -> Partner:
         raise ConfigurationError(_one_line(path, problem)) from None
 
 
-def read_facade(path: Path) -> Facade:
-    """The facade of a facade.toml. Raises ConfigurationError."""
+def read_facade(path: Path, name: str | None = None) -> Facade:
+    """The facade of a facade.toml, called as its folder is unless told otherwise. Raises ConfigurationError."""
     values = _read_toml(path)
     try:
-        return Facade(name=path.parent.name, folder=path.parent.absolute(), files=_digest(path.parent), **values)
+        return Facade(
+            name=name or path.parent.name, folder=path.parent.absolute(), files=_digest(path.parent), **values
+        )
     except ValidationError as problem:
         raise ConfigurationError(_one_line(path, problem)) from None
     except TypeError:

@@ -86,9 +86,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "acceptance", "bootstrap", "codes", "config", "contract", "database", "database_config", "delivery", "demo",
-        "facades", "hl7", "hl7_serving", "logs", "mapping", "messages", "migrate", "model", "nodes", "operations",
-        "partner_config", "partner_security", "partners", "reconciliation", "security", "serving", "sheets",
-        "simulators", "site", "soap", "storage", "supervision",
+        "facade_config", "facades", "hl7", "hl7_serving", "logs", "mapping", "messages", "migrate", "model", "nodes",
+        "operations", "partner_config", "partner_security", "partners", "reconciliation", "security", "serving",
+        "sheets", "simulators", "site", "soap", "storage", "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -26,6 +26,7 @@ from gateway.cli import (
     deliveries,
     demo,
     explain,
+    facades,
     hl7,
     messages,
     money,
@@ -50,7 +51,7 @@ from gateway.sheets import FileRefused
 
 GROUPS = (
     *(site, running, nodes, database, clients, records, audit),
-    *(storage, partners, codes, polls, accept, deliveries, messages, money, critical, alerts, reconcile, call),
+    *(storage, partners, facades, codes, polls, accept, deliveries, messages, money, critical, alerts, reconcile, call),
     *(explain, hl7, demo, simulate),
 )
 INTERRUPTED = 130

@@ -14,12 +14,14 @@ from typing import Annotated
 import typer
 
 from gateway import migrate
+from gateway.cli import facades
 from gateway.cli.partner_check import broken_files
 from gateway.cli.partners import shown_address
 from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, say
 from gateway.config import ConfigurationError, Settings, load_settings
 from gateway.contract import Contract, ContractError
 from gateway.database.errors import DatabaseError
+from gateway.facade_config import Facade
 from gateway.mapping.errors import StylesheetBroken
 from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.nodes.joining import refuse_foreign_key
@@ -113,6 +115,8 @@ def _steps(folder: Path) -> Iterator[Callable[[], Finding]]:
     for partner in settings.partners:
         if partner.tls != Tls() or partner.auth.kind == "x509" or partner.fields:
             yield partial(_check_folder, partner)
+    for facade in settings.facades:
+        yield partial(_check_facade, settings, facade)
     yield lambda: _check_database(settings)
 
 
@@ -190,6 +194,14 @@ def _check_hl7(settings: Settings) -> Finding:
                 except StylesheetBroken as problem:
                     raise Failure(f"hl7 {port.name}: {problem}") from None
     return "HL7", ", ".join(f"{port.name} on port {port.port} for {port.client}" for port in settings.hl7)
+
+
+def _check_facade(settings: Settings, facade: Facade) -> Finding:
+    for problem in facades.compiled(facade):
+        raise ConfigurationError(problem)
+    for said in facades.warnings(facade):
+        say(f"! facade {facade.name}: {said}")
+    return f"facade {facade.name}", f"{facades.address(settings, facade)}, called by {facades.callers(facade)}"
 
 
 def _check_database(settings: Settings) -> Finding:

@@ -56,7 +56,7 @@ class Hl7Door:
         self._hospital_code = port.hospital_code or hospital_code
         self._body_bytes = body_bytes
         self._whens = {one.when: etree.XPath(f"boolean({one.when})") for one in port.messages if one.when}
-        self._translation = Translation(f"HL7 {port.name}", {}, "", lambda name: folder / name)
+        self._translation = Translation(f"HL7 {port.name}", {}, "", folder)
 
     def check(self) -> None:
         """Compile every stylesheet. Raises StylesheetBroken."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -24,7 +24,7 @@ from gateway.mapping.codes import CodeTables, Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
 from gateway.mapping.functions import Circumstances, under
 from gateway.mapping.ours import from_result
-from gateway.mapping.stylesheet import STANDARD, STANDARD_FOLDER, Stylesheet
+from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.mapping.success import without_namespaces
 
 _log = logging.getLogger(__name__)
@@ -50,14 +50,12 @@ class Defaults:
 class Translation:
     """The compiled stylesheets, read with the first message that needs them; for any number of threads."""
 
-    def __init__(
-        self, name: str, functions: Mapping[str, FacadeFunction], response: str, path: Callable[[str], Path]
-    ) -> None:
+    def __init__(self, name: str, functions: Mapping[str, FacadeFunction], response: str, folder: Path) -> None:
         self._name = name
         self._functions = {function.casefold(): settings for function, settings in functions.items()}
         self._names = tuple(name for name in functions if name != EVERY_OTHER)
         self._response = response
-        self._path = path
+        self._folder = folder
         self._sheets: dict[str, Stylesheet] = {}
         self._compiling = Lock()
 
@@ -92,8 +90,7 @@ class Translation:
         found = self._sheets.get(name)
         if found is None:
             with self._compiling:
-                path = STANDARD_FOLDER / name.removeprefix(STANDARD) if name.startswith(STANDARD) else self._path(name)
-                found = self._sheets[name] = self._sheets.get(name) or Stylesheet(path)
+                found = self._sheets[name] = self._sheets.get(name) or Stylesheet(located(name, self._folder))
         return found
 
     def sheets(self) -> Iterator[str]:

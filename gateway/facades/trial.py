@@ -24,6 +24,8 @@ from gateway.soap.repairs import Repairs
 from gateway.styles.style import Asked
 
 SAMPLES = "samples"
+SENDER = "SAMPLE"
+"""Who calls, where any client may."""
 
 
 @dataclass(slots=True)
@@ -67,28 +69,15 @@ class Trials:
 
     def _try(self, trial: Trial, text: str) -> None:
         facade, contract = self._door.facade, self._contract
-        hospital = facade.hospital_code or "SAMPLE"
+        hospital = facade.hospital_code or SENDER
         letter = Letter(Arrival("trial", b"", self._now, "G-SAMPLE", hospital), asked=Asked(trial.function, text))
         self._door.read(letter)
         assert letter.settings is not None
         assert letter.payload is not None
-        known = Circumstances(
-            partner=facade.partner or facade.client or "",
-            hospital_code=hospital,
-            outbound=False,
-            now=self._now,
-            codes=self._codes,
-            values={
-                "function": letter.function,
-                "operation": letter.settings.operation or "",
-                "facade": facade.name,
-                "client": facade.client or "",
-                "txn_no": "G-SAMPLE",
-            },
-        )
+        known = self._door.known(letter, facade.client or SENDER, self._codes)
         made = self._door.translation.request(letter.settings, letter.payload, known)
         trial.operation = operation_of(contract, letter.settings, made)
-        defaults = Defaults(facade.client or "SAMPLE", hospital, self._now)
+        defaults = Defaults(facade.client or SENDER, hospital, self._now)
         wrapper = wrapper_of(contract, trial.operation, made, defaults)
         request = self._conversion.read(trial.operation, wrapper, Repairs())
         trial.request = self._wire.document(trial.operation, request)
