@@ -16,7 +16,7 @@ from gateway.bootstrap import Core, Doors, make_core, make_doors, presence_of, p
 from gateway.codes.translating import DatabaseCodes
 from gateway.config import ConfigurationError, Settings
 from gateway.facades.hl7 import Hl7Door
-from gateway.hl7.listener import BACKLOG, Listener, Patience
+from gateway.hl7.listener import BACKLOG, Answer, Listener, Patience
 from gateway.hl7_config import Hl7Port
 from gateway.mapping.errors import StylesheetBroken
 from gateway.monitoring import Metrics
@@ -42,7 +42,8 @@ def run_hl7_server(settings: Settings, log_file: Path | None = None, *, alone: b
     doors = make_doors(core)
     ending = threading.Event()
     with ExitStack() as stack:
-        listeners = [_listener(core, doors, metrics, port, stack) for port in settings.hl7]
+        checked = [(port, _checked(core, doors, metrics, port)) for port in settings.hl7]
+        listeners = [_listener(port, answer, tls, stack) for port, (answer, tls) in checked]
         for order in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(order, lambda *_: ending.set())
         end = partial(os.kill, os.getpid(), signal.SIGTERM) if alone else None
@@ -61,16 +62,21 @@ def run_hl7_server(settings: Settings, log_file: Path | None = None, *, alone: b
     core.engine.dispose()
 
 
-def _listener(core: Core, doors: Doors, metrics: Metrics, port: Hl7Port, stack: ExitStack) -> Listener:
+def _checked(core: Core, doors: Doors, metrics: Metrics, port: Hl7Port) -> tuple[Answer, ssl.SSLContext | None]:
+    """What a port needs, before any port is opened: a process that cannot stay is to hear nobody."""
     door = make_door(core, doors, metrics, port)
     try:
         door.check()
     except StylesheetBroken as problem:
         raise ConfigurationError(f"{core.settings.folder / 'gateway.toml'}: hl7 {port.name}: {problem}") from None
+    return door.answer, port_tls(core.settings.folder, port)
+
+
+def _listener(port: Hl7Port, answer: Answer, tls: ssl.SSLContext | None, stack: ExitStack) -> Listener:
     listener = Listener(
         port.name,
         stack.enter_context(_listening(port)),
-        door.answer,
+        answer,
         patience=Patience(
             connections=port.connections,
             largest=port.largest_bytes,
@@ -78,7 +84,7 @@ def _listener(core: Core, doors: Doors, metrics: Metrics, port: Hl7Port, stack: 
             idle_seconds=port.idle_seconds,
         ),
         allowed=tuple(str(network) for network in port.addresses),
-        tls=_tls(core.settings.folder, port),
+        tls=tls,
     )
     _log.info("HL7 %s listens on %s port %d for %s.", port.name, port.host, port.port, port.client)
     return listener
@@ -110,8 +116,8 @@ def _listening(port: Hl7Port) -> socket.socket:
         ) from None
 
 
-def _tls(folder: Path, port: Hl7Port) -> ssl.SSLContext | None:
-    """Our certificate, and whose certificates are believed."""
+def port_tls(folder: Path, port: Hl7Port) -> ssl.SSLContext | None:
+    """Our certificate, and whose certificates are believed. Raises ConfigurationError for what cannot be used."""
     if port.certificate_file is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -38,3 +38,14 @@ def test_check_compiles_the_stylesheets_of_every_port(site: Path, gateway: Comma
     said = gateway("check", "--folder", site)
     assert said.code != 0
     assert "none.xsl" in said.out
+
+
+def test_a_certificate_that_cannot_be_used_stops_the_start_in_one_line(site: Path, gateway: Command):
+    port = '[[hl7]]\nname = "LAB"\nclient = "LIS"\nport = 6661\ncertificate_file = "none.pem"\nca_file = "none.pem"\n'
+    settings = site / "gateway.toml"
+    settings.write_text(settings.read_text() + port)
+    said = gateway("hl7", "serve", "--folder", site)
+    assert said.code == 2
+    assert "hl7 LAB: its certificate, key or authority cannot be used" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert "its certificate, key or authority" in gateway("check", "--folder", site).out

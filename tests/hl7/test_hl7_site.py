@@ -8,12 +8,14 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from gateway.hl7.acknowledgements import Acknowledgement, acknowledgement, read_
 from gateway.hl7.er7 import read, value, write_bytes
 from gateway.hl7.listener import Listener
 from gateway.model.requisition import Requisition
+from tests.partners.certificates import Authority
 
 RARE = "𠮷䶮㛃"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
@@ -79,6 +82,14 @@ client = "LIS"
 port = {1}
 addresses = ["127.0.0.1/32"]
 message_seconds = 2
+
+[[hl7]]
+name = "SECURE"
+client = "LIS"
+port = {2}
+certificate_file = "server.pem"
+key_file = "server.key"
+ca_file = "hospital-ca.pem"
 """
 
 
@@ -190,7 +201,9 @@ def hospital() -> Iterator[Hospital]:
     folder = Path(tempfile.mkdtemp(prefix="gw-hl7-"))
     folder.chmod(0o755)
     assert cli.run(["init", "--folder", str(folder), "--hospital-code", "44643245-7"]) == 0
-    ports = {"ORDERS": free_port(), "LAB": free_port()}
+    ports = {"ORDERS": free_port(), "LAB": free_port(), "SECURE": free_port()}
+    authority = Authority(folder)
+    authority.issue("127.0.0.1", file="server"), authority.issue("LIS")
     receivers = {"PACS": Receiver(), "BILLING": Receiver()}
     for name, receiver in receivers.items():
         (folder / "partners" / name).mkdir(exist_ok=True)
@@ -375,6 +388,19 @@ def test_a_charge_is_booked_only_when_billing_says_so_and_may_be_given_back(hosp
     billing.code = "CA"
     assert hospital.said("LAB", money("CHG3", "L62")).error == "CHG-504"
     billing.code = "AA"
+
+
+def test_a_sender_may_prove_itself_by_its_certificate(hospital: Hospital):
+    known = ssl.create_default_context(cafile=str(hospital.folder / "hospital-ca.pem"))
+    known.load_cert_chain(hospital.folder / "LIS.pem", hospital.folder / "LIS.key")
+    with known.wrap_socket(hospital.connect("SECURE"), server_hostname="127.0.0.1") as sender:
+        sender.sendall(b"\x0b" + status("NONE", "L70").encode() + b"\x1c\r")
+        assert b"MSA|AE|L70|" in sender.recv(65536)
+    stranger = ssl.create_default_context(cafile=str(hospital.folder / "hospital-ca.pem"))
+    with suppress(OSError), stranger.wrap_socket(hospital.connect("SECURE"), server_hostname="127.0.0.1") as sender:
+        sender.sendall(b"\x0b" + status("NONE", "L71").encode() + b"\x1c\r")
+        assert sender.recv(65536) == b""
+    assert hospital.found("SELECT 1 FROM journal WHERE message_id = 'L71'") == []
 
 
 def test_a_message_can_be_tried_from_the_terminal(hospital: Hospital, tmp_path: Path, capsys: pytest.CaptureFixture):
