@@ -1,4 +1,4 @@
-"""`gateway partner add`: a folder for a new partner, from its WSDL."""
+"""`gateway partner add`: a folder for a new partner, from its WSDL or from an example that ships."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import tempfile
+import tomllib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +18,7 @@ from rich.console import Console
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, read_password, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract
+from gateway.mapping.stylesheet import STANDARD_FOLDER
 from gateway.partner_config import MAPPED, OUR_CONTRACT
 from gateway.partners.wsdl import skeleton
 from gateway.partners.wsdl.copying import Copied, copy_wsdl
@@ -27,6 +30,7 @@ from gateway.partners.wsdl.matching import propose
 
 SHOWN_OPERATIONS = 60
 DIALECTS = (OUR_CONTRACT, *MAPPED)
+EXAMPLES = STANDARD_FOLDER / "partners"
 
 
 def add_to(group: typer.Typer) -> None:
@@ -35,7 +39,15 @@ def add_to(group: typer.Typer) -> None:
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What its folder will be called, such as PACS.")],
-    wsdl: Annotated[str, typer.Option("--wsdl", metavar="FILE-or-URL", help="Its WSDL.")],
+    wsdl: Annotated[str | None, typer.Option("--wsdl", metavar="FILE-or-URL", help="Its WSDL.")] = None,
+    example: Annotated[
+        str | None,
+        typer.Option(
+            "--example",
+            metavar="KIND",
+            help="Instead: a folder that ships, for a system as `gateway simulate KIND` is.",
+        ),
+    ] = None,
     dialect: Annotated[
         str | None,
         typer.Option("--dialect", metavar="WORD", help=f"Instead of the guessed one: {', '.join(DIALECTS)}."),
@@ -59,6 +71,11 @@ def add(
         raise Failure("--user needs --password-stdin: pipe the password into the command.", WRONG)
     target = settings.folder / "partners" / name
     _refuse_to_overwrite(target)
+    if (wsdl is None) == (example is None):
+        raise Failure("Give either --wsdl or --example.", WRONG)
+    if wsdl is None:
+        _add_example(settings, name, str(example), target)
+        return
     login = (user, read_password()) if user is not None else None
     made = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=_made_folder(target.parent)))
     try:
@@ -71,6 +88,28 @@ def add(
     _tell(copied, choice)
     load_settings(folder)
     _propose(settings, target, choice)
+
+
+# --- Examples ---------------------------------------------------------------------------------------------------------
+
+
+def _add_example(settings: Settings, name: str, kind: str, target: Path) -> None:
+    source = EXAMPLES / kind
+    known = sorted(path.parent.name for path in EXAMPLES.glob("*/partner.toml"))
+    if kind not in known:
+        raise Failure(f"There is no example {kind}; there are: {', '.join(known)}.", WRONG)
+    made = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=_made_folder(target.parent)))
+    try:
+        shutil.copytree(source, made, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        _move(made, target)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    operations = tomllib.loads((target / "partner.toml").read_text(encoding="utf-8")).get("operations", {})
+    _tell_made(target)
+    say("Routes to add to gateway.toml, those that are right:")
+    _propose_routes(settings, name, dict.fromkeys(key.partition(".")[0] for key in operations))
+    say("")
+    say(f"Next: put its address into {target / 'partner.toml'}, then `gateway partner check {name}`.")
 
 
 # --- Looking before anything is written -------------------------------------------------------------------------------
@@ -186,21 +225,29 @@ def _answers(operation: Operation) -> str:
     return ", ".join(f"{field.name}: {field.type}" for field in operation.results) or "nothing"
 
 
-def _propose(settings: Settings, target: Path, choice: skeleton.Choice) -> None:
+def _tell_made(target: Path) -> None:
     for path in sorted(target.glob("*")):
         if path.is_file() and path.suffix != ".example":
             say(f"made  {path}")
     say("")
+
+
+def _propose_routes(settings: Settings, name: str, operations: Iterable[str]) -> None:
+    routed = {route.operation for route in settings.routes}
+    for operation in operations:
+        already = "   # has a route already: add the name there" if operation in routed else ""
+        print_line("")
+        print_line(f"[[routes]]{already}")
+        print_line(f'operation = "{operation}"')
+        print_line(f'partners = ["{name}"]')
+
+
+def _propose(settings: Settings, target: Path, choice: skeleton.Choice) -> None:
+    _tell_made(target)
     if not is_url(choice.port.address):
         note(f"The WSDL gives no address: write url into {target / 'partner.toml'}.")
     say("Routes to add to gateway.toml, those that are right:")
-    routed = {route.operation for route in settings.routes}
-    for proposal in choice.proposals:
-        already = "   # has a route already: add the name there" if proposal.ours in routed else ""
-        print_line("")
-        print_line(f"[[routes]]{already}")
-        print_line(f'operation = "{proposal.ours}"')
-        print_line(f'partners = ["{choice.name}"]')
+    _propose_routes(settings, choice.name, [proposal.ours for proposal in choice.proposals])
     say("")
     if choice.dialect == OUR_CONTRACT:
         say(f"It serves our own contract: nothing is mapped. Next: `gateway partner ping {choice.name}`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -181,8 +182,10 @@ class Checked:
         described = port.operation(theirs) if port is not None else None
         if schema is not None and len(body) and described is not None and described.style == "document":
             self._validate(operation, schema, body[0])
-        for path in sorted(self._partner.path("samples").glob(f"{operation}*.reply.xml")):
-            self._reply(operation, path)
+        own = re.compile(rf"{re.escape(operation)}(\.\d+)?\.reply\.xml")  # and none of another action
+        for path in sorted(self._partner.path("samples").glob("*.reply.xml")):
+            if own.fullmatch(path.name):
+                self._reply(operation, path)
 
     def _tried(self, operation: str, attempt: Callable[[Any, Any, Stamp], Any]) -> Any:
         """What came of it, or None after what was wrong has been said."""

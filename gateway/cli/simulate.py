@@ -62,6 +62,9 @@ def simulate(
         str | None, typer.Option(help="The gateway's address, http://host:port, for a vendor's system to call.")
     ] = None,
     login: Login = None,
+    database: Annotated[
+        str, typer.Option(envvar="SIMULATOR_DATABASE", help="Of an ECG system that works with a PostgreSQL: its URL.")
+    ] = "",
 ) -> None:
     """Serve as one of a hospital's systems until Ctrl-C: HIS, PACS, LIS and EMR by our own contract or, like all
     others, by a contract and with quirks of their own (docs/simulators.md)."""
@@ -75,6 +78,6 @@ def simulate(
     name, _, password = (login or "").partition(":")
     called = Gateway(gateway, (name, password) if name else None) if gateway else None
     try:
-        run(kind.value, port, log, folder=folder, vendor=vendor, gateway=called)
-    except PortInUse as problem:
+        run(kind.value, port, log, folder=folder, vendor=vendor, gateway=called, database=database)
+    except (PortInUse, LookupError) as problem:
         raise Failure(str(problem)) from None

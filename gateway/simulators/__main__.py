@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.simulators.process import LOGIN, VENDOR
+from gateway.simulators.process import DATABASE, LOGIN, VENDOR
 from gateway.simulators.run import PortInUse, simulate
 from gateway.simulators.vendors.calling import Gateway
 
@@ -26,6 +26,7 @@ try:
         end_with_parent=True,
         vendor=kind.startswith(VENDOR),
         gateway=gateway,
+        database=os.environ.pop(DATABASE, ""),
     )
 except PortInUse as problem:
     sys.exit(str(problem))

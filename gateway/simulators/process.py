@@ -24,6 +24,8 @@ PATHS = {INSURANCE: "insurance", DUTY: "notices"}
 """Kinds that do not speak our contract, with the path of their own address."""
 VENDOR = "vendor:"
 """What stands before a kind that is to be as its vendor builds it."""
+DATABASE = "SIMULATOR_DATABASE"
+"""The environment variable with the URL of a simulated system's own database."""
 LOGIN = "SIMULATOR_LOGIN"
 """The environment variable with name:password, by which a simulated system calls the gateway."""
 
@@ -36,16 +38,24 @@ class SimulatorProcess:
     """One simulated system; it ends with the process that made it, however that one ends.
 
     Below `folder` it keeps its log of requests, what it remembers and what it prints. A vendor's own form of it may be
-    given the address of the gateway and a login there, name:password.
+    given the address of the gateway and a login there, name:password, and a database of its own.
     """
 
     def __init__(
-        self, kind: str, port: int, folder: Path, *, vendor: bool = False, gateway: str = "", login: str = ""
+        self,
+        kind: str,
+        port: int,
+        folder: Path,
+        *,
+        vendor: bool = False,
+        gateway: str = "",
+        login: str = "",
+        database: str = "",
     ) -> None:
         self.kind = kind
         self._form = VENDOR if vendor else ""
         self._gateway = [gateway] if gateway else []
-        self._login = login
+        self._environment = {LOGIN: login, DATABASE: database}
         self.name = "YB" if kind == INSURANCE else kind.upper()
         self.port = port
         self.folder = folder
@@ -72,7 +82,7 @@ class SimulatorProcess:
         with (self.folder / f"{self.kind}.out").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gateway.simulators", *words],
-                env=os.environ | {LOGIN: self._login},
+                env=os.environ | self._environment,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -55,12 +55,13 @@ def simulate(
     end_with_parent: bool = False,
     vendor: bool = False,
     gateway: Gateway | None = None,
+    database: str = "",
 ) -> None:
     """Serve as one of SYSTEMS, or with `vendor` or where there is no other form of VENDORS, until SIGTERM or Ctrl-C;
     port 0 takes a free one. Raises PortInUse.
 
     With a folder it remembers over a restart. The address is printed once it answers. A vendor's system that is given
-    the gateway can be told to call it.
+    the gateway can be told to call it; one that works with a database has that at `database`.
     """
     listener = _listen(host, port)
     base = f"http://{host}:{listener.getsockname()[1]}"
@@ -70,7 +71,10 @@ def simulate(
     request_log = RequestLog(log)
     application: Simulator
     if vendor or kind not in SYSTEMS:
-        application = VendorSimulator(VENDORS[kind](memory), request_log, base, gateway)
+        system = VENDORS[kind](memory)
+        if database:
+            system.use_database(database)
+        application = VendorSimulator(system, request_log, base, gateway)
     else:
         application = _of_our_contract(kind, memory, request_log, base, folder)
     server = create_server(

@@ -1,14 +1,19 @@
-"""An electrocardiogram system behind Call(FuncCode, input), with upper-case words and success told as text."""
+"""An electrocardiogram system: Call(FuncCode, input) with success told as a word, or nothing but its database.
+
+With a database of its own it is asked by rows in a table, and what it has to tell stands in views.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.vendors.department import Department
-from gateway.simulators.vendors.vendor import Carry, Question
+from gateway.simulators.vendors.ecg_tables import EcgTables, report, status
+from gateway.simulators.vendors.vendor import Carry, Question, Send
 from gateway.styles.plain import Call
 from gateway.styles.served import Served
 from gateway.styles.style import Said
@@ -28,6 +33,26 @@ class Ecg(Department):
     source_type = "3"
     busy, unknown, unsupported = NO, NO, NO
     noted: Mapping[str, str] = {"MessageID": "message_id", "RequestID": "requisition_no", "CriticalID": "critical_id"}
+
+    _tables: EcgTables | None = None
+
+    def use_database(self, url: str) -> None:
+        self._tables = EcgTables(url)
+
+    def state(self) -> dict[str, Any]:
+        """With a database, what stands there."""
+        if self._tables is None:
+            return super().state()
+        return {"applies": self._tables.rows("ecg_apply"), "replies": self._tables.rows("ecg_reply")}
+
+    def sends(self) -> Mapping[str, Send]:
+        tables = self._tables
+        if tables is None:
+            return super().sends()
+        return {
+            "ReportStatus": lambda values: status(tables, values),
+            "SubmitReport": lambda values: report(tables, values),
+        }
 
     def functions(self) -> Mapping[str, Carry]:
         return {"AddRequest": self._add, "DelRequest": self._cancel, "CriticalReply": self._feedback}

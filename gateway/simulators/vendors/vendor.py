@@ -11,7 +11,7 @@ from lxml import etree
 
 from gateway.simulators.memory import Memory
 from gateway.simulators.system import System
-from gateway.simulators.vendors.calling import Pipes, Sent
+from gateway.simulators.vendors.calling import Gateway
 from gateway.styles.style import Asked, Said
 
 
@@ -79,7 +79,17 @@ class Question:
 
 
 Carry = Callable[[Question], Said]
-Send = Callable[[Mapping[str, Any]], Sent | Pipes]
+
+
+class Message(Protocol):
+    """Something it tells, however that travels."""
+
+    def deliver(self, gateway: Gateway) -> tuple[int, str]:
+        """The status of the answer, as HTTP has them, 0 when there was none, and its text."""
+        ...
+
+
+Send = Callable[[Mapping[str, Any]], Message]
 
 
 class Vendor(System):
@@ -102,6 +112,10 @@ class Vendor(System):
         super().__init__(memory)
         self.login: tuple[str, str] | None = None
         """By which it calls the gateway, name and password."""
+
+    def use_database(self, url: str) -> None:
+        """Work with a database of its own. Raises LookupError when it has none."""
+        raise LookupError(f"{self.name} has no database of its own.")
 
     def functions(self) -> Mapping[str, Carry]:
         """What it carries out, by the word a request asks for it with."""

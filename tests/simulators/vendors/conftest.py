@@ -34,12 +34,14 @@ def house(
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(copy.format(sql.Identifier(name), sql.Identifier(_template)))
     url = urlsplit(database_server)._replace(path=f"/{name}").geturl()
+    middle = create_database(database_server, f"middle_{uuid.uuid4().hex}")
     names = ("SETTINGS", "CHANGES", "FACADES", "HL7")
     settings, changes, facades, hl7 = (getattr(module, name, None) for name in names)
     folder = tmp_path_factory.mktemp("house")
-    house = House(folder, url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades, hl7 or ())
+    house = House(folder, url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades, hl7 or (), middle)
     with pytest.MonkeyPatch.context() as patched, house.open():
         patched.setattr(policy, "WAITS", (0.1, 0.2, 0.3))
         patched.setattr(policy, "SHORTEST_QUERY_WAIT", 0.1)
         yield house
     drop_database(database_server, name)
+    drop_database(database_server, urlsplit(middle).path.strip("/"))

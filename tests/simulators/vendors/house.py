@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import requests
@@ -23,11 +23,13 @@ from sqlalchemy import select
 
 from gateway import bootstrap, hl7_serving
 from gateway.config import load_settings
+from gateway.database.embedded import libpq_url
 from gateway.delivery.worker import DeliveryWorker
 from gateway.hl7.listener import Listener
 from gateway.messages.report import RequisitionRef
 from gateway.model.delivery import Delivery, DeliveryAttempt
 from gateway.monitoring import Metrics
+from gateway.polling.worker import run_polls
 from gateway.security.clients import add_client
 from gateway.security.secrets import create_key_file
 from gateway.simulators.process import SimulatorProcess, free_port
@@ -38,6 +40,8 @@ from tests.partners.fake_partner import CONTRACT, WIRE, sample
 HOSPITAL = "44643245-7"
 OPERATIONS = [operation.name for operation in CONTRACT.operations]
 RIGHTS = {"HIS": ("HIS", "GREEN_CHANNEL"), "HRP": ("HIS",)}
+WITH_DATABASE = "-database"
+"""Behind a kind that offers only a database."""
 CANONICAL = "canonical:"
 """Before a kind that speaks our contract, because the test is not about it."""
 _numbers = count(1)
@@ -105,6 +109,7 @@ class House:
         changes: Mapping[str, Mapping[str, str]] | None = None,
         facades: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
         hl7: Iterable[str] = (),
+        middle: str = "",
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -114,6 +119,8 @@ class House:
         self._changes = changes or {}
         self._database_url = database_url
         self.simulators: dict[str, SimulatorProcess] = {}
+        self._middle = middle
+        """The URL of an empty database, for a system that works with one."""
         self._hl7_ports = {client: free_port() for client in hl7}
         for name, (kind, settings) in (facades or {}).items():
             self._add_facade(name, kind, settings)
@@ -148,19 +155,29 @@ class House:
             settings = (place / "partner.toml").read_text(encoding="utf-8")
             address = settings.partition('url = "')[2].partition('"')[0]
             there = urlsplit(address)._replace(netloc=f"127.0.0.1:{port}").geturl()
+            if kind.endswith(WITH_DATABASE):
+                there, settings = self._given_database(place, settings)
             settings = settings.replace(address, there)
             for old, new in self._changes.get(name, {}).items():
                 assert old in settings
                 settings = settings.replace(old, new)
             (place / "partner.toml").write_text(settings, encoding="utf-8")
         self.simulators[name] = SimulatorProcess(
-            kind.removeprefix(CANONICAL),
+            kind.removeprefix(CANONICAL).removesuffix(WITH_DATABASE),
             port,
             self.folder / "simulators" / name,
             vendor=not kind.startswith(CANONICAL),
             gateway=self.url,
             login=f"{name}:{self.password(name)}",
+            database=libpq_url(self._middle) if kind.endswith(WITH_DATABASE) else "",
         )
+
+    def _given_database(self, place: Path, settings: str) -> tuple[str, str]:
+        """The address of the system's database without user and password, and partner.toml with the user."""
+        url = urlsplit(self._middle)
+        (place / "password").write_text(unquote(url.password or ""))
+        bare = f"postgresql://{url.netloc.rpartition('@')[2]}{url.path}?{url.query}"
+        return bare, settings.replace('username = "gateway"', f'username = "{url.username}"')
 
     def _add_facade(self, name: str, kind: str, settings: Mapping[str, str]) -> None:
         """A facade of a set that ships, with some lines replaced: key -> what it is instead."""
@@ -187,7 +204,7 @@ class House:
         try:
             for system in systems:
                 system.launch()
-            with self._web(), self._delivery(), self._pipes():
+            with self._web(), self._delivery(), self._pipes(), self._polls():
                 for system in systems:
                     system.wait_until_it_answers()
                 yield self
@@ -196,6 +213,7 @@ class House:
                 system.tell_to_stop()
             for system in systems:
                 system.stop()
+            self.core.partners.close()
             self.core.engine.dispose()
 
     @contextmanager
@@ -228,6 +246,21 @@ class House:
                 listener.stop()
                 thread.join()
                 listening.close()
+
+    @contextmanager
+    def _polls(self) -> Iterator[None]:
+        """The reader of the views of partners; it begins when their systems have made them."""
+        stopping = threading.Event()
+        for system in self.simulators.values():
+            system.wait_until_it_answers()
+        around = bootstrap._polled(self.core)
+        thread = threading.Thread(target=run_polls, args=(self.settings.partners, around, stopping))
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
 
     @contextmanager
     def _delivery(self) -> Iterator[None]:

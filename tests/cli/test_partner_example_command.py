@@ -1,0 +1,36 @@
+"""`gateway partner add --example`: partners for which everything ships, ready to be tried against simulated systems."""
+
+from pathlib import Path
+
+import pytest
+from at_the_terminal import Command
+
+from gateway.cli.partner_add import EXAMPLES
+
+KINDS = sorted(path.parent.name for path in EXAMPLES.glob("*/wsdl"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_example_passes_every_check_as_it_is(kind: str, gateway: Command, empty_site: Path):
+    said = gateway("partner", "add", "VENDOR", "--example", kind)
+    assert (said.code, said.err) == (0, "")
+    assert 'partners = ["VENDOR"]' in said.out
+    checked = gateway("partner", "check", "VENDOR")
+    wrong = [line for line in checked.out.splitlines() if line.startswith("✗")]
+    # The sample of our contract has three items, and that system takes one.
+    assert all("takes requisitions of one item" in line for line in wrong) if kind == "ecg" else not wrong, wrong
+
+
+def test_an_unknown_example_is_answered_with_those_there_are(gateway: Command, empty_site: Path):
+    mistake = gateway("partner", "add", "VENDOR", "--example", "his2").mistake
+    assert mistake.startswith("There is no example his2; there are: anaesthesia, ")
+
+
+@pytest.mark.parametrize("words", [(), ("--wsdl", "x.wsdl", "--example", "pacs")])
+def test_a_partner_comes_from_a_wsdl_or_from_an_example(words: tuple[str, ...], gateway: Command, empty_site: Path):
+    assert gateway("partner", "add", "VENDOR", *words).mistake == "Give either --wsdl or --example."
+
+
+def test_nothing_is_overwritten(gateway: Command, empty_site: Path):
+    gateway("partner", "add", "VENDOR", "--example", "pacs")
+    assert "already holds" in gateway("partner", "add", "VENDOR", "--example", "his").mistake
