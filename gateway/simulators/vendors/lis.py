@@ -81,6 +81,7 @@ class Lis(Department):
             "ReportStatus": self._received,
             "SubmitReport": self._result,
             "PushCriticalValue": self._alert,
+            "ChargeItem": self._fees,
             "QueryRequisition": self._pull,
         }
 
@@ -129,6 +130,18 @@ class Lis(Department):
             f"OBR|1|{tube['order_no']}|{order['exam_no']}|{tube['code']}^{tube['name']}|||||||||||||||||||{_now()}||LAB|F",
             f"OBX|1|NM|K^血清钾^L||{values.get('value', '7.2')}|mmol/L|3.5-5.3|HH|||F|||{_now()}",
             *own,
+        )
+
+    def _fees(self, values: Mapping[str, Any]) -> Pipes:
+        """What was used beside the items, such as a further tube."""
+        order, number = self.known(values), str(values.get("charge_no") or new_number("LF"))
+        at = _now()
+        return self._pipes(
+            values,
+            "DFT^P03",
+            f"EVN|P03|{at}",
+            *_patient(order),
+            f"FT1|1|{number}||{at}||CG|250310001^血清钾测定|||2|17.00|8.50|0201" + "|" * 10 + order["requisition_no"],
         )
 
     def _pull(self, values: Mapping[str, Any]) -> Sent:

@@ -7,13 +7,15 @@ import pytest
 from tests.partners.fake_partner import sample
 from tests.simulators.vendors.house import CANONICAL, House, new
 
-SYSTEMS = {"ANES": "anaesthesia", "PIS": "pathology", "HIS": CANONICAL + "his"}
+SYSTEMS = {"ANES": "anaesthesia", "PIS": "pathology", "HIS": CANONICAL + "his", "EMR": CANONICAL + "emr"}
 ROUTES = {
     "SubmitRequisition ANES": ("ANES",),
     "SubmitRequisition PATH": ("PIS",),
     "ReportStatus": ("HIS",),
     "SubmitReport": ("HIS",),
     "ChargeItem": ("HIS",),
+    "RefundItem": ("HIS",),
+    "GetMedicalRecord": ("EMR",),
     "PushCriticalValue": ("HIS",),
 }
 KINDS = {"ANES": "ANES", "PIS": "PATH"}
@@ -82,6 +84,20 @@ def test_the_frozen_section_and_the_routine_report_are_two_reports_of_one_requis
         one["report_no"] for one in (house.seen("HIS", "SubmitReport", report_no=no) for no in (frozen, routine))
     ]
     assert numbers == [frozen, routine]
+
+
+@pytest.mark.parametrize("system", KINDS)
+def test_it_reads_the_record_of_its_patient(system: str, house: House):
+    told = house.say(system, "GetMedicalRecord", requisition_no=ordered(house, system))
+    assert (told.code, told.find("VisitNo")) == ("0", "ZY20260012345"), told.text
+
+
+def test_pathology_charges_a_further_stain_and_gives_it_back(house: House):
+    number, charge = ordered(house, "PIS"), new("JF")
+    stain = {"code": "270500002", "name": "免疫组化染色", "quantity": "3", "price": "110.00"}
+    assert house.say("PIS", "ChargeItem", requisition_no=number, charge_no=charge, lines=[stain]).code == "0"
+    told = house.say("PIS", "RefundItem", charge_no=charge, code="270500002", quantity="1")
+    assert (told.code, told.find("RefundedAmount")) == ("0", "110.00"), told.text
 
 
 def test_the_opinion_comes_back_to_pathology(house: House):

@@ -12,6 +12,7 @@ ROUTES = {
     "ReportStatus": ("HIS",),
     "SubmitReport": ("HIS",),
     "PushCriticalValue": ("HIS",),
+    "ChargeItem": ("HIS",),
 }
 (ITEM, *_) = sample("SubmitRequisition").items
 
@@ -80,6 +81,13 @@ def test_a_critical_value_goes_to_his_and_the_opinion_comes_back_as_pipes(house:
     told = house.call("HIS", "AcknowledgeCriticalValue", source_system="LIS", **ack)
     assert told.code == "0", told.text
     assert house.remembered("LIS", "opinions", critical_id=critical)["opinion"] == "复查 & 补钾|10%"
+
+
+def test_a_charge_of_the_laboratory_is_booked_once_as_dft(house: House):
+    number, charge = ordered(house), new("LF")
+    told = house.say("LIS", "ChargeItem", requisition_no=number, charge_no=charge)
+    assert told.code == "AA", told.text
+    assert house.remembered("HIS", "charges", charge_no=charge)["amount"] == "17.00"
 
 
 def test_the_same_result_sent_again_is_one_report(house: House):

@@ -77,6 +77,7 @@ def test_the_pacs_reads_the_record_of_its_patient(house: House):
         {"duplicate": 1},
         {"wrong_charset": 1},
         {"status": 503},
+        {"slow_seconds": 0.3},
     ],
     ids=lambda fault: next(iter(fault)),
 )
