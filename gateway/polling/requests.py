@@ -14,7 +14,7 @@ from gateway.errors import CodeAwaited, CodeNotMapped, InvalidMessage
 from gateway.mapping.codes import CodeTables, Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed
 from gateway.mapping.functions import Circumstances, under
-from gateway.mapping.stylesheet import Stylesheet
+from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.partner_config import Partner
 from gateway.partners.database.reading import SourceRow
 
@@ -33,7 +33,7 @@ class RowRequests:
         self._hospital_code = hospital_code
         self._now = now
         self._codes = codes
-        self._stylesheet = Stylesheet(partner.path(poll.stylesheet))
+        self._stylesheet = Stylesheet(located(poll.stylesheet, partner.folder))
 
     def message_id(self, row: SourceRow, again: int) -> str:
         """The same for a row and version however often they are read; another for each new try of a refused one."""

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from gateway.database_config import DatabaseAccess, Poll
 from gateway.mapping.errors import StylesheetBroken
-from gateway.mapping.stylesheet import Stylesheet
+from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.partner_config import Partner
 from gateway.partners.database.door import Door, Visit
 from gateway.partners.database.failures import Misfit, told_as_answer
@@ -66,7 +66,7 @@ def _tables_of(poll: Poll) -> list[str]:
 
 def _poll(visit: Visit, tables: Tables, partner: Partner, poll: Poll) -> Iterator[Finding]:
     try:
-        Stylesheet(partner.path(poll.stylesheet))
+        Stylesheet(located(poll.stylesheet, partner.folder))
         table = tables.table(visit.connection, poll.table)
         named = [*poll.columns, poll.key, *poll.where, *poll.answer]
         named += [name for name in (poll.time, poll.version, poll.mark and poll.mark.column) if name]

@@ -21,6 +21,7 @@ from lxml import etree
 from sqlalchemy.exc import DBAPIError
 
 from gateway.database_config import DatabaseAccess
+from gateway.mapping.errors import NotWanted
 from gateway.mapping.functions import Circumstances, under
 from gateway.mapping.ours import as_source
 from gateway.mapping.success import Answered, Meaning, Verdict
@@ -68,8 +69,18 @@ class Database(Mapped):
             answer = self._written(plan, stamp, deadline) if plan.writes else self._read(plan, stamp, deadline)
             with under(replace(known, outbound=False)):
                 return self._told(operation, mapping, stamp, answer)
+        except NotWanted as reason:
+            return self._not_wanted(operation, stamp, str(reason))
         except Exception as problem:
             return self._as_answer(problem)
+
+    def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, str]:
+        """What would be asked of its tables, as text. Raises whatever is wrong with the mapping."""
+        made = self._made_rows(self.mapping(operation, action_of(request)), operation, request, stamp)[1]
+        read_plan(made)
+        return "its tables", made if isinstance(made, str) else etree.tostring(
+            made, encoding="unicode", pretty_print=True
+        )
 
     def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
         """What became of a message about money whose commit was not answered: looked up by its key."""
@@ -90,6 +101,8 @@ class Database(Mapped):
                     return PartnerAnswer(Outcome.UNKNOWN, "AWAITED")
             with under(replace(known, outbound=False)):
                 return self._told(operation, mapping, stamp, work.answer)
+        except NotWanted:
+            return None
         except Exception as problem:
             return PartnerAnswer(Outcome.UNKNOWN, f"QUERY-{self._as_answer(problem).code}")
 
@@ -100,11 +113,17 @@ class Database(Mapped):
     # --- the request --------------------------------------------------------------------------------------------------
 
     def _plan(self, mapping: CompiledMapping, operation: str, request: Any, stamp: Stamp) -> tuple[Circumstances, Plan]:
+        known, made = self._made_rows(mapping, operation, request, stamp)
+        return known, read_plan(made)
+
+    def _made_rows(
+        self, mapping: CompiledMapping, operation: str, request: Any, stamp: Stamp
+    ) -> tuple[Circumstances, etree._Element | str]:
         message = addressed(self._partner, operation, request, stamp, self._around.now())
         source = as_source("Request", self._around.wire.write(message))
         known = self._circumstances(mapping, stamp, source)
         with under(known):
-            return known, read_plan(mapping.request.apply(source))
+            return known, mapping.request.apply(source)
 
     # --- in the database ----------------------------------------------------------------------------------------------
 

@@ -1,14 +1,18 @@
 """What a stylesheet asks of a partner's tables is written there once, in one transaction, or not at all."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
+from gateway.mapping.codes import NoCodeTables
 from gateway.operations.dispatch import Outcome
 from gateway.partners.addressing import Stamp
-from tests.partners.database.conftest import ORIGIN, Middle
-from tests.partners.fake_partner import sample
+from gateway.partners.database.dialect import Database
+from gateway.partners.mapped import Surroundings
+from tests.partners.database.conftest import BEIJING, ORIGIN, Middle
+from tests.partners.fake_partner import CONTRACT, WIRE, sample
 
 CHARGES = """CREATE TABLE CHARGES (
     ID {serial}, MSG_ID VARCHAR(64) NOT NULL UNIQUE, CHARGE_NO VARCHAR(40) NOT NULL, VISIT_NO VARCHAR(20),
@@ -125,6 +129,22 @@ def test_nothing_is_written_that_could_not_be_recognised_again(charges: Middle):
     answer = charges.send()
     assert (answer.outcome, answer.code) == (Outcome.FAULT, "MAPPING")
     assert "repetition" in answer.detail
+
+
+def test_a_message_the_stylesheet_keeps_back_touches_nothing(charges: Middle):
+    charges.stylesheet("<Rows><xsl:value-of select=\"g:skip('no need')\"/></Rows>")
+    answer = charges.send("ReportStatus")
+    assert answer.is_yes
+    assert charges.rows("SELECT COUNT(*) FROM CHARGES") == [(0,)]
+
+
+def test_what_would_be_asked_can_be_seen_without_a_connection(charges: Middle):
+    partner = charges.partner({"ChargeItem": {"request": "request.xsl"}}, url="mysql://127.0.0.1:9/x")
+    around = Surroundings(CONTRACT, WIRE, lambda: datetime.now(BEIJING), NoCodeTables())
+    where, rows = Database(partner, around).rehearse("ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN))
+    assert where == "its tables"
+    assert rows.startswith("<Rows")
+    assert '<insert table="CHARGES">' in rows
 
 
 def test_an_empty_element_is_null_unless_it_says_that_it_is_empty(charges: Middle):
