@@ -76,11 +76,9 @@ class Database(Mapped):
 
     def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, str]:
         """What would be asked of its tables, as text. Raises whatever is wrong with the mapping."""
-        made = self._made_rows(self.mapping(operation, action_of(request)), operation, request, stamp)[1]
+        _, made = self._made_rows(self.mapping(operation, action_of(request)), operation, request, stamp)
         read_plan(made)
-        return "its tables", made if isinstance(made, str) else etree.tostring(
-            made, encoding="unicode", pretty_print=True
-        )
+        return "its tables", etree.tostring(made, encoding="unicode", pretty_print=True)
 
     def find_booking(self, operation: str, request: Any, stamp: Stamp, seconds: float) -> PartnerAnswer | None:
         """What became of a message about money whose commit was not answered: looked up by its key."""
