@@ -56,26 +56,41 @@ class Bookmarks:
             found = session.get(PollBookmark, (self._partner, self._poll))
             return found if found is not None and found.begun else None
 
-    def start(self, position: Sequence[str] | None) -> None:
-        """Reading begins behind this position; None: with the first row."""
-        values = {"position": None if position is None else json.dumps(list(position)), "begun": True}
-        statement = insert(PollBookmark).values(
-            partner=self._partner, poll=self._poll, started_at=self._now(), process=self._process, **values
-        )
+    def start(self, position: Sequence[str] | None, *, is_row: bool = False) -> None:
+        """Reading begins behind this position, None: with the first row; `is_row` when it is that of a row there is."""
+        now = self._now()
+        values = {
+            "position": None if position is None else json.dumps(list(position)),
+            "begun": True,
+            "started_at": now,
+        }
+        statement = insert(PollBookmark).values(partner=self._partner, poll=self._poll, process=self._process, **values)
         with self._sessions.begin() as session:
             session.execute(statement.on_conflict_do_update(index_elements=["partner", "poll"], set_=values))
+        if is_row and position is not None:
+            words = "Reading began behind this row."
+            self.decide(
+                Decided(
+                    position[-1], "", tuple(position), True, RowState.SKIPPED, 0, 0, "START", words, None, None, True
+                )
+            )
 
     def lower_bound(self, rows: int) -> list[str] | None:
-        """The position some rows before the last: everything behind it is looked at again."""
+        """The position some rows before the last, or that of the first row: what is behind it is looked at again."""
+        query = select(PollRow.position).where(
+            PollRow.partner == self._partner, PollRow.poll == self._poll, PollRow.ahead
+        )
         with self._sessions() as session:
-            query = (
-                select(PollRow.position)
-                .where(PollRow.partner == self._partner, PollRow.poll == self._poll, PollRow.ahead)
-                .order_by(PollRow.id.desc())
-                .offset(rows)
-                .limit(1)
-            )
-            found = session.scalars(query).first()
+            found = session.scalars(query.order_by(PollRow.id.desc()).offset(rows).limit(1)).first()
+        return None if found is None else list(json.loads(found))
+
+    def first(self) -> list[str] | None:
+        """The position of the first row that is remembered."""
+        query = select(PollRow.position).where(
+            PollRow.partner == self._partner, PollRow.poll == self._poll, PollRow.ahead
+        )
+        with self._sessions() as session:
+            found = session.scalars(query.order_by(PollRow.id).limit(1)).first()
         return None if found is None else list(json.loads(found))
 
     def known(self, keys: Iterable[str]) -> dict[str, PollRow]:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from copy import copy
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from lxml import etree
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,7 +30,7 @@ from gateway.facades.intake import Arrival, Intake
 from gateway.mapping.errors import StylesheetBroken
 from gateway.model.poll import PollRow, RowState
 from gateway.operations.unit import new_txn_no
-from gateway.partners.database.reading import Source, SourceAway, SourceRow, earlier
+from gateway.partners.database.reading import Source, SourceAway, SourceRow
 from gateway.polling.bookmarks import Bookmarks, Decided
 from gateway.polling.requests import RowRequests, in_words
 
@@ -102,14 +102,14 @@ class Round:
         bookmark = self._bookmarks.begin()
         if bookmark is None:
             position = self._first()
-            self._bookmarks.start(position)
+            self._bookmarks.start(position, is_row=self._poll.by == "key" and self._poll.start == "now")
             return None, list(position) if position is not None else None
         if bookmark.position is None:
             return None, None
         last: list[str] = json.loads(bookmark.position)
         if self._poll.by == "time":
-            return earlier(last, self._poll.again_minutes, timezone(self._now().utcoffset() or timedelta(0))), last
-        return self._bookmarks.lower_bound(self._poll.again_rows) or self._started(last), last
+            return self._source.earlier(last, bookmark.started_at), last
+        return self._bookmarks.lower_bound(self._poll.again_rows) or self._started(), last
 
     def _pages(self, lower: list[str] | None, last: list[str] | None) -> Iterator[tuple[list[SourceRow], bool]]:
         """What is looked at again, which holds rows that were committed late; then what stands behind all that."""
@@ -123,12 +123,12 @@ class Round:
         is_wanted = self._poll.again_rows if self._poll.by == "key" else self._poll.again_minutes
         return bool(is_wanted) and (lower is not None or self._poll.start == "beginning")
 
-    def _started(self, last: list[str]) -> list[str] | None:
+    def _started(self) -> list[str] | None:
         """With fewer rows read than are looked at again, that begins where reading began."""
         start = self._poll.start
-        if start == "beginning":
-            return None
-        return last if start == "now" else [str(start)]
+        if start == "now":
+            return self._bookmarks.first()
+        return None if start == "beginning" else [str(start)]
 
     def _first(self) -> tuple[str, ...] | None:
         start = self._poll.start

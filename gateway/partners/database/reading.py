@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from lxml import etree
@@ -20,7 +19,7 @@ from gateway.partners.database.failures import DriverMissing, Misfit, OutOfTime,
 from gateway.partners.database.rows import Cell
 from gateway.partners.database.statements import after, value_of
 from gateway.partners.database.tables import Tables, column
-from gateway.partners.database.values import Habits, Place, bound, hospital_time, shown
+from gateway.partners.database.values import Habits, Place, bound, hospital_time, shown, zone_of
 from gateway.partners.database.writing import put
 
 NEVER_UNDERSTOOD = (UnicodeError, ValueError, OverflowError, DataError)
@@ -57,6 +56,7 @@ class Source:
         self._partner = partner
         self._poll = poll
         self._zone = zone
+        self._own_zone = zone_of(partner.database is not None and partner.database.utc, zone)
         self._door = Door(partner)
         extra = (poll.table, *(detail.table for detail in poll.details))
         self._tables = Tables(partner.database or DatabaseAccess(), self._door.kind, zone, extra)
@@ -79,6 +79,18 @@ class Source:
                 yield page
             if last is None:
                 return
+
+    def earlier(self, position: Sequence[str], since: datetime) -> list[str]:
+        """The position from which rows are looked at again by time, but not from before reading began."""
+        poll, moment = self._poll, read_moment(position[0], self._own_zone)
+        if moment is None:
+            return list(position)
+        before = moment - timedelta(minutes=poll.again_minutes)
+        if poll.start != "beginning":
+            begin = since if poll.start == "now" else read_moment(str(poll.start), self._own_zone)
+            before = max(before, (begin or before).astimezone(self._own_zone))
+        has_zone = "+" in position[0] or position[0].endswith("Z")
+        return [(before if has_zone else before.replace(tzinfo=None)).isoformat(), *position[1:]]
 
     def row(self, key: str) -> SourceRow | None:
         """One row by its key; None when it is there no more."""
@@ -298,14 +310,3 @@ def _cut(table: Table, name: str, text: str, habits: Habits) -> str:
     if habits.bytes_counted:
         text = text.encode()[: int(limit)].decode("utf-8", "ignore")
     return text[: int(limit)]
-
-
-def earlier(position: Sequence[str], minutes: float, zone: timezone) -> list[str]:
-    """The same position some minutes before."""
-    with suppress(ValueError):
-        moment = read_moment(position[0], zone)
-        if moment is not None:
-            before = moment - timedelta(minutes=minutes)
-            has_zone = "+" in position[0] or position[0].endswith("Z")
-            return [(before if has_zone else before.replace(tzinfo=None)).isoformat(), *position[1:]]
-    return list(position)

@@ -1,5 +1,7 @@
 """A laboratory that only fills a table: each row becomes a message once, in order; none is skipped or in the way."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -9,7 +11,7 @@ from gateway.partners.database.reading import SourceAway
 from gateway.polling.rounds import ClientUnknown
 from hospital import Hospital
 from tests.partners.database.conftest import Middle
-from tests.partners.database.poller import Reader, lab, put
+from tests.partners.database.poller import Reader, at, lab, put
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
@@ -34,6 +36,17 @@ def test_a_row_that_was_committed_late_with_a_lower_key_is_taken_too(middle: Mid
     put(middle, 3)
     assert reader.look() == 1
     assert reader.taken() == ["1", "2", "4", "5", "3"]
+
+
+def test_a_late_row_is_taken_soon_after_reading_began_too(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, start="now")
+    put(middle, 1, 5)
+    reader.look()
+    put(middle, 8)
+    reader.look()
+    put(middle, 7, 4)
+    assert [reader.look() for _ in range(2)] == [1, 0]
+    assert reader.taken() == ["8", "7"], "what stood before reading began is not wanted"
 
 
 def test_what_lies_further_back_is_not_looked_at_again(middle: Middle, hospital: Hospital):
@@ -78,6 +91,18 @@ def test_reading_may_begin_now_or_behind_a_key(middle: Middle, hospital: Hospita
     later.look()
     assert reader.taken()[:1] == ["3"]
     assert {row.row_key for row in hospital.rows(PollRow, poll="later")} == {"3"}
+
+
+def test_by_time_nothing_from_before_the_beginning_is_taken(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, by="time", time="FOUND_AT", start="now")
+    moment = hospital.clock.now
+    put(middle, 1, 2, at=at(moment - timedelta(minutes=2)))
+    reader.look()
+    put(middle, 3, at=at(moment + timedelta(minutes=2)))
+    assert [reader.look() for _ in range(3)] == [1, 0, 0]
+    put(middle, 4, at=at(moment + timedelta(minutes=1.5)))
+    assert reader.look() == 1, "late, but within the overlap"
+    assert reader.taken() == ["3", "4"]
 
 
 def test_text_keys_are_read_in_the_order_of_the_source(middle: Middle, hospital: Hospital):
