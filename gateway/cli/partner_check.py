@@ -23,7 +23,7 @@ from gateway.mapping.codes import Unmapped
 from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
-from gateway.partner_config import HL7_MLLP, OUR_CONTRACT, Partner
+from gateway.partner_config import DATABASE, HL7_MLLP, OUR_CONTRACT, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.client import Reply
 from gateway.partners.failures import UnusableReply
@@ -62,7 +62,7 @@ def check(
     settings = load_settings(folder)
     partner = settings.partner(name)
     checked = Checked(settings, partner, tuple(only or ()))
-    if partner.is_mapped or partner.dialect == HL7_MLLP:
+    if partner.is_mapped or partner.dialect in (HL7_MLLP, DATABASE):
         checked.files()
     elif partner.dialect != OUR_CONTRACT:
         raise Failure(

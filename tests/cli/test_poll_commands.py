@@ -1,5 +1,6 @@
 """`gateway poll` and `gateway partner ping` about partners that are only reached through their database."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 from at_the_terminal import Command
 from sqlalchemy import create_engine, delete, make_url, text
 
+from gateway import cli
 from gateway.model.poll import PollBookmark, PollRow, RowState
 from gateway.store import make_sessions
 
+EXAMPLE = Path(cli.__file__).parent.parent / "examples" / "partners" / "database-pacs"
 NOW = datetime(2026, 11, 28, 1, 0, tzinfo=UTC)
 PARTNER = """
 dialect = "database"
@@ -126,6 +129,15 @@ def test_a_database_is_pinged_by_looking_at_its_tables(gateway: Command, lab: Pa
     assert "postgresql" in said.out
     assert "poll results can read node_process" in said.out
     assert "password" not in said.out
+
+
+def test_what_a_stylesheet_asks_of_tables_is_shown_by_check(gateway: Command, site: Path):
+    shutil.copytree(EXAMPLE, site / "partners" / "RIS")
+    (site / "partners" / "RIS" / "password").write_text("x")
+    said = gateway("partner", "check", "RIS")
+    assert said.code == 0, said.err
+    assert "SubmitRequisition.request.xsl makes a request of its tables" in said.out
+    assert '<merge table="EXAM_REQUEST">' in said.out
 
 
 def test_a_missing_table_is_told_by_name(gateway: Command, lab: Path):

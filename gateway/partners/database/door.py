@@ -6,12 +6,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, make_url
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
@@ -121,11 +122,9 @@ def make_engine(partner: Partner) -> Engine:
         url = url.set(drivername=f"{kind}+{KINDS[kind]}")
     if partner.username is not None:
         url = url.set(username=partner.username)
-    if partner.password is not None:
-        url = url.set(password=partner.password.get_secret_value())
     slots = partner.concurrency + partner.critical_concurrency + 1
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             hide_parameters=True,
             poolclass=QueuePool,
@@ -140,6 +139,18 @@ def make_engine(partner: Partner) -> Engine:
         raise DriverMissing(_missing(partner, str(problem.name), kind_of(str(partner.url)))) from None
     except (ArgumentError, NoSuchModuleError):
         raise Misfit("ADDRESS", f"{partner.name}: SQLAlchemy knows no driver for {url.drivername}.") from None
+    if partner.password is not None:
+        event.listen(engine, "do_connect", _with_password(partner.password))
+    return engine
+
+
+def _with_password(secret: SecretStr) -> Callable[..., None]:
+    """Asked for each time, so that a changed file of a password needs no restart."""
+
+    def sign_in(dialect: Any, record: Any, arguments: Any, named: dict[str, Any]) -> None:
+        named["password"] = secret.get_secret_value()
+
+    return sign_in
 
 
 def _missing(partner: Partner, module: str, kind: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from gateway.file_secret import FileSecret
 from gateway.operations.dispatch import Outcome
 from gateway.partners.addressing import Stamp
 from gateway.partners.database.door import Visit
@@ -61,6 +62,19 @@ def test_a_wrong_password_is_told_without_the_password(orders: Middle):
     assert answer.outcome is Outcome.NOT_SENT
     assert answer.code == "LOGIN"
     assert "wr0ng-one" not in repr(answer)
+
+
+def test_a_changed_password_needs_no_restart(mortal: Middle):
+    file = mortal.folder / "password"
+    file.write_text(mortal.password)
+    partners = mortal.partners(mortal.partner({"ChargeItem": {"request": "request.xsl"}}, password=FileSecret(file)))
+    assert send(partners).is_yes
+    mortal.run(f"SET PASSWORD FOR {mariadb.USER}@'127.0.0.1' = PASSWORD('another-0ne')", "DELETE FROM ORDERS")
+    for (number,) in mortal.rows("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'gateway'"):
+        mortal.run(f"KILL {number}")
+    assert send(partners, 2).code == "LOGIN"
+    file.write_text("another-0ne")
+    assert send(partners, 2).is_yes
 
 
 def test_a_database_that_is_not_there_was_sent_nothing(orders: Middle):
