@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.delivery.locks import is_money
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert
 from gateway.operations.dispatch import UNMAPPED, Outcome
 
@@ -17,8 +17,9 @@ MONEY_UNKNOWN_MINUTES = 15
 
 def raise_alarms(session: Session, row: Delivery, outcome: Outcome, now: datetime, *, registers: bool = False) -> None:
     """One alert for a dead letter each time it dies, for money the partner calls malformed, and for money whose outcome
-    stays unknown. A code without a row has one alert of its own, however many messages it stops."""
-    if row.last_code == UNMAPPED:
+    stays unknown. A code without a row has one alert of its own, however many messages it stops, unless they are
+    critical values."""
+    if row.last_code == UNMAPPED and row.lane != Lane.CRITICAL:
         return
     if row.state == DeliveryState.DEAD:
         _alert(session, "DELIVERY_DEAD", row, now)
@@ -53,6 +54,14 @@ def alert_stopped(
     )
     if session.scalars(known.limit(1)).first() is None:
         session.add(Alert(raised_at=now, kind="CRITICAL_STOPPED", subject=text, txn_no=txn_no))
+
+
+def alert_without_code(session: Session, row: Delivery, now: datetime) -> None:
+    """A critical value waits because a code has no row: somebody may have to telephone. Once for each."""
+    kind = "CRITICAL_UNMAPPED"
+    known = select(Alert.id).where(Alert.kind == kind, Alert.subject == _subject(row), Alert.txn_no == row.txn_no)
+    if session.scalars(known.limit(1)).first() is None:
+        _alert(session, kind, row, now)
 
 
 def alert_not_back(session: Session, partner: str, now: datetime) -> None:

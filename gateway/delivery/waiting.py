@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from gateway.codes.picture import Asked
 from gateway.codes.tables import bump
 from gateway.codes.unmapped import open_number, settle
+from gateway.delivery.alarms import alert_without_code
 from gateway.delivery.policy import Verdict
 from gateway.mapping.codes import UnmappedPolicy
 from gateway.model.code_table import UnmappedCode, WaitingForCode
-from gateway.model.delivery import Delivery, DeliveryState
+from gateway.model.delivery import Delivery, DeliveryState, Lane
 from gateway.operations.dispatch import UNMAPPED, PartnerAnswer
 from gateway.store import take_turn
 
@@ -82,6 +83,8 @@ class Waiting:
 def park(session: Session, row: Delivery, answer: PartnerAnswer, verdict: Verdict, now: datetime) -> Verdict:
     """Note what a delivery waits for, and give back its attempt; when it is looked at again."""
     row.attempts -= 1
+    if row.lane == Lane.CRITICAL:
+        alert_without_code(session, row, now)
     if answer.missing is None:
         return verdict
     asked = Asked(answer.missing.table, answer.missing.value, row.partner, row.hospital_code, outbound=True)

@@ -247,6 +247,19 @@ def test_a_critical_value_is_looked_at_again_within_half_a_minute(ward: Ward):
     assert ward.waits(delivery)
 
 
+def test_every_critical_value_that_a_code_stops_alarms_once(ward: Ward):
+    for number in (1, 2):
+        delivery = ward.send("0577", f"C{number}", operation="PushCriticalValue")
+        for _ in range(2):
+            ward.site.change(delivery, next_attempt_at=None)
+            ward.site.sender.attempt(delivery)
+    assert sorted(alert.kind for alert in ward.all(Alert)) == ["CODE_UNMAPPED", *["CRITICAL_UNMAPPED"] * 2]
+    ward.policy(UnmappedPolicy.REJECT)
+    for number in (3, 4):
+        ward.site.sender.attempt(ward.send("0577", f"C{number}", operation="PushCriticalValue"))
+    assert [alert.kind for alert in ward.all(Alert)].count("DELIVERY_DEAD") == 2
+
+
 def test_what_waits_for_a_code_is_counted_apart_with_what_it_holds_back(ward: Ward):
     first = ward.send("0577", "R1", 1)
     ward.send("0103", "R1", 2)
