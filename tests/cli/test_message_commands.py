@@ -103,6 +103,18 @@ def test_times_are_those_of_the_hospital(gateway: Command, session: Session):
     assert listed(gateway, "--until", f"{TEN:%Y-%m-%d}T10:01") == []
 
 
+def test_what_was_wrong_with_the_last_answer_is_shown_with_the_message_and_with_the_delivery(
+    gateway: Command, session: Session
+):
+    number = delivery(session, message(session, 1), DeliveryState.UNKNOWN, last_code="NOT-XML")
+    page = "A web page came instead."
+    values = {"delivery_id": number, "started_at": TEN, "milliseconds": 9, "outcome": "UNKNOWN", "code": "NOT-XML"}
+    session.add(DeliveryAttempt(**values, detail=page))
+    session.commit()
+    for words in (("message", "show", "M1"), ("delivery", "show", f"GW-{number}"), ("message", "trace", "M1")):
+        assert page in " ".join(gateway(*words).out.split())
+
+
 def test_a_message_that_was_mended_is_shown_with_what_was_wrong_with_it(gateway: Command, session: Session):
     message(session, 1, repairs="namespace, references")
     assert "Mended: namespace, references" in gateway("message", "show", "M1").out
