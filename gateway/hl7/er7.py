@@ -55,7 +55,10 @@ def read_as(content: bytes | str, charset: str = "") -> tuple[etree._Element, st
             path="MSH",
         )
     root = etree.Element(ROOT)
-    for segment in hl7.parse("\r".join(_segments(text, separators))):
+    head, *others = _segments(text, separators)
+    if head.count(separators.field) < 2:
+        head = f"MSH{separators.field}{separators.encoding}{separators.field}"
+    for segment in hl7.parse("\r".join([head, *others])):
         _read_segment(root, segment, separators, codec)
     return root, codec
 

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -224,6 +224,9 @@ SIGNS = st.text(st.sampled_from('|^~\\&\r\n\x0b\x1c"<>;MSHPIDOBXTZ12FSRETX.brsp 
 
 
 @given(SIGNS)
+@example("MSH;")
+@example("B11\r1")
+@example("\ud83d")
 @settings(max_examples=200, deadline=None)
 def test_whatever_comes_is_read_or_refused(tail: str):
     for content in (HEAD + "\r" + tail, HEAD[:9] + tail, tail, tail.encode("utf-8", "surrogatepass")):
