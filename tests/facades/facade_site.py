@@ -69,7 +69,7 @@ class Reply:
 
 
 class Site:
-    """HIS, PACS and LIS may do everything, READER may ask; all have one password."""
+    """HIS, PACS and LIS may do everything, RIS also send large reports, READER may ask; all have one password."""
 
     def __init__(self, engine: Engine, folder: Path, sets: tuple[str, ...], changes: dict[str, Any]) -> None:
         self.engine = engine
@@ -96,6 +96,8 @@ class Site:
             for name in ("HIS", "PACS", "LIS"):
                 rights = [*OPERATIONS, "HIS"] if name == "HIS" else OPERATIONS
                 add_client(session, name, rights=rights, operations=OPERATIONS, password=PASSWORD)
+            large = [*OPERATIONS, "LARGE_REPORT"]
+            add_client(session, "RIS", rights=large, operations=OPERATIONS, password=PASSWORD)
             add_client(session, "READER", rights=["QueryRequisition"], operations=OPERATIONS, password=PASSWORD)
             session.commit()
 
