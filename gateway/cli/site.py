@@ -182,7 +182,9 @@ def _check_folder(partner: Partner) -> Finding:
     for warning in (*tls_warnings(partner), *ending(terms, now)):
         say(f"! {subject}: {warning}")
     held = [f"{term.path.name} until {term.ends:%Y-%m-%d}" for term in terms]
-    return subject, ", ".join(held + [f"{len(partner.fields)} limited fields"] * bool(partner.fields)) or "its own TLS"
+    return subject, ", ".join(
+        held + [f"limits of fields: {len(partner.fields)}"] * bool(partner.fields)
+    ) or "its own TLS"
 
 
 def _check_hl7(settings: Settings) -> Finding:

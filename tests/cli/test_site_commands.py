@@ -314,7 +314,7 @@ def test_check_names_what_of_a_partners_files_is_wrong(gateway: Command, folder:
 def test_check_knows_which_fields_can_be_limited(gateway: Command, folder: Path):
     limit = '[[fields]]\npath = "{}"\nlength = 10\n'
     (folder / "partner.toml").write_text('url = "https://his/soap"\n' + limit.format("Findings"))
-    assert said_of_his(gateway) == ["✓ partner HIS: 1 limited fields"]
+    assert said_of_his(gateway) == ["✓ partner HIS: limits of fields: 1"]
     (folder / "partner.toml").write_text('url = "https://his/soap"\n' + limit.format("Finding"))
     assert "partner.toml: fields: Finding is no field of text" in crossed(gateway)
 

@@ -44,6 +44,18 @@ def test_a_certificate_alarms_thirty_days_and_a_week_before_its_end_and_when_it_
     assert look(101)[2:] == [f"{first.partition(' ends')[0]} has ended on {ends:%Y-%m-%d}"]
 
 
+@pytest.mark.parametrize(
+    ("own", "alerts"), [({}, 1), ({"certificate_file": "gateway.pem", "key_file": "gateway.key"}, 2)]
+)
+def test_a_certificate_that_also_signs_is_told_once_unless_it_stands_there_too(site, tmp_path, own, alerts):
+    Authority(tmp_path).issue("gateway", 20)
+    auth = {"kind": "x509"} | own
+    partner = Partner(name="HIS", url="https://his/", folder=tmp_path, tls=FILES, auth=auth)
+    with site.sessions.begin() as session:
+        CertificateWatch([partner])(session, site.now())
+        assert session.query(Alert).count() == alerts
+
+
 def test_an_authority_alarms_too_and_a_renewed_one_does_not(look, tmp_path):
     Authority(tmp_path, days=10).issue("gateway")
     assert "hospital-ca.pem (authority Hospital CA) ends on" in look()[0]
