@@ -186,8 +186,7 @@ class _Token:
 
 
 def signature_terms(partner: Partner) -> Iterator[Term]:
-    """Until when the certificate holds by which envelopes are signed, if that is not the one of TLS. Raises UnusableFile
-    when it cannot be used."""
+    """Until when the certificate for signing holds, where it is not that of TLS. Raises UnusableFile."""
     if partner.auth.kind == "x509" and partner.auth.certificate_file is not None:
         path, *_ = _paths(partner)
         yield from terms_of(path, "our certificate for signing", (_certificate_with_key(partner)[0],))
