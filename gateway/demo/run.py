@@ -7,6 +7,7 @@ the stories are played beside it.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -56,7 +57,13 @@ class Demo:
         self._stories = stories
         self._stay = stay
         self._log = folder / "gateway.log"
-        simulators = [SimulatorProcess(kind, free_port(), folder / "simulators") for kind in SYSTEMS]
+        self._given = {"US": secrets.token_urlsafe()}
+        place, base = folder / "simulators", f"http://127.0.0.1:{port}"
+        simulators = [SimulatorProcess(kind, free_port(), place) for kind in SYSTEMS]
+        login = f"US:{self._given['US']}"
+        simulators.append(
+            SimulatorProcess("ultrasound", free_port(), place, vendor=True, gateway=base, login=login, name="US")
+        )
         self._simulators = {simulator.name: simulator for simulator in simulators}
         self._serving: Serving | None = None
         self._ready = threading.Event()
@@ -114,7 +121,7 @@ class Demo:
         self._tell("database", f"PostgreSQL in {self._folder / 'database'}")
         migrate.upgrade(url)
         with database_session(settings) as session:
-            passwords = add_clients(session, settings.key_file)
+            passwords = add_clients(session, settings.key_file, self._given)
         self._tell("clients", f"{', '.join(passwords)}, each with a password of its own")
         for simulator in self._simulators.values():
             simulator.wait_until_it_answers()

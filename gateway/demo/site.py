@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
@@ -24,6 +25,7 @@ from gateway.security.record_rights import add_authorization, set_policy
 from gateway.security.secrets import Secrets, create_key_file
 from gateway.simulators.duty import SECRET
 from gateway.simulators.process import DUTY, SimulatorProcess
+from gateway.simulators.vendors.typed import EXAMPLES
 from gateway.terms import RecordPurpose
 
 HOSPITAL_CODE = "44643245-7"
@@ -56,6 +58,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "PACS": DEPARTMENT,
     "LIS": DEPARTMENT,
     "EMR": ("SubmitRequisition", "AcknowledgeCriticalValue", "QueryRequisition", "QueryTransaction"),
+    "US": DEPARTMENT,
     INSURER: ("GetMedicalRecord",),
 }
 SPECIAL_RIGHTS: dict[str, tuple[SpecialRight, ...]] = {
@@ -63,6 +66,7 @@ SPECIAL_RIGHTS: dict[str, tuple[SpecialRight, ...]] = {
     "PACS": (SpecialRight.RECORD_ALL_VISITS, SpecialRight.RECORD_ORDERS, SpecialRight.LARGE_REPORT),
     "LIS": (SpecialRight.RECORD_ORDERS,),
     "EMR": (),
+    "US": (),
     INSURER: (),
 }
 """PACS may read every visit of a patient, LIS may not: story 7."""
@@ -70,6 +74,7 @@ SPECIAL_RIGHTS: dict[str, tuple[SpecialRight, ...]] = {
 ROUTES: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("SubmitRequisition", None, ("PACS",)),
     ("SubmitRequisition", "LAB", ("LIS",)),
+    ("SubmitRequisition", "US", ("US",)),
     ("ReportStatus", None, ("HIS",)),
     ("SubmitReport", None, ("HIS", "EMR")),
     ("ChargeItem", None, ("HIS",)),
@@ -113,6 +118,9 @@ notifiers = ["DUTY"]
 
 """
 """A glucose at the bedside (POCT) is late within seconds here, so that one can watch it."""
+
+VENDORS = {"ultrasound": "tech-service"}
+"""Systems as their vendors build them -> the facade by which each calls."""
 
 _MARK = "this-is-a-demonstration"
 
@@ -162,11 +170,23 @@ def write_site(folder: Path, port: int, simulators: Iterable[SimulatorProcess]) 
     systems = list(simulators)
     channels = "".join(_channel(folder, one) for one in systems if one.kind == DUTY)
     _write(folder / "gateway.toml", f"{head}{OVERDUE}{channels}{routes}")
-    for simulator in [one for one in systems if one.kind != DUTY]:
+    for simulator in [one for one in systems if one.kind not in (DUTY, *VENDORS)]:
         place = folder / "partners" / simulator.name
         place.mkdir(parents=True)
         extra = INSURED if simulator.kind == "insurance" else ""
         _write(place / "partner.toml", f'url = "{simulator.url}"\n{extra}')
+    for simulator in [one for one in systems if one.kind in VENDORS]:
+        _connect_vendor(folder, simulator)
+
+
+def _connect_vendor(folder: Path, simulator: SimulatorProcess) -> None:
+    """The partner folder and the facade that ship for a system with a contract of its own."""
+    place = folder / "partners" / simulator.name
+    shutil.copytree(EXAMPLES / simulator.kind, place)
+    settings = place / "partner.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(re.sub(r'^url = "[^"]*"', f'url = "{simulator.url}"', text, flags=re.MULTILINE), "utf-8")
+    shutil.copytree(EXAMPLES.parent / "facades" / VENDORS[simulator.kind], folder / "facades" / simulator.name)
 
 
 def _channel(folder: Path, office: SimulatorProcess) -> str:
@@ -183,8 +203,8 @@ def _route(operation: str, requisition_type: str | None, partners: tuple[str, ..
     return f'[[routes]]\noperation = "{operation}"\n{kind}partners = [{names}]\n\n'
 
 
-def add_clients(session: Session, key_file: Path) -> dict[str, str]:
-    """Let the hospital's systems and an insurer call; their passwords by name.
+def add_clients(session: Session, key_file: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Let the hospital's systems and an insurer call; their passwords by name, those given or new ones.
 
     Each may also prove itself by a WS-Security digest.
     """
@@ -196,6 +216,7 @@ def add_clients(session: Session, key_file: Path) -> dict[str, str]:
             name,
             rights=(*operations, *SPECIAL_RIGHTS[name]),
             operations=known,
+            password=given.get(name),
             allow_digest=True,
             secrets=keys,
             description="demonstration",

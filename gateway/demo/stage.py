@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,17 @@ class Stage:
         if why:
             self.board.check(why, answer.code, expect)
         return answer.body
+
+    def tells(self, name: str, operation: str, *, expect: str = "0", **values: Any) -> None:
+        """A vendor's system calls in its own dialect, by a facade. Raises StoryFailed unless it was answered so."""
+        self.sent_at = began = time.time()
+        _, text = self.partners[name].send(operation, **values)
+        found = re.search(r"<returnCode[^>]*>([^<]*)<", text)
+        code = found[1] if found else "?"
+        about = " ".join(str(value) for value in values.values())
+        self.board.travel(name, "facade", operation, about, code, "", time.time() - began)
+        if code != expect:
+            raise StoryFailed(f"{operation} of {name}: expected the facade to answer {expect}, it said {code}")
 
     def arrived(self, name: str, operation: str, *, times: int = 1, **numbers: Any) -> list[dict[str, Any]]:
         """What a partner has received and accepted, so often; waits for it. Raises StoryFailed."""

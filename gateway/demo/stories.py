@@ -28,6 +28,7 @@ from gateway.demo.messages import (
 from gateway.demo.overdue import nobody_receives
 from gateway.demo.packages import split_package
 from gateway.demo.stage import Stage
+from gateway.demo.strings import only_strings
 
 
 class Story(NamedTuple):
@@ -244,6 +245,11 @@ STORIES = (
         "An insured settlement is reversed before its refund",
         "医保：结算后退费，先撤销结算，再退费并撤销明细",
         reversed_before_refund,
+    ),
+    Story(
+        "An ultrasound vendor speaks only strings",
+        "超声厂商只会传字符串：映射下发，门面回传，规则照样执行",
+        only_strings,
     ),
     Story("The books are compared", "对账：HIS 账目有差异，逐笔查出并给出处理建议", books_compared),
 )

@@ -14,6 +14,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from gateway.simulators.vendors.table import VENDORS
+
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -51,17 +53,18 @@ class SimulatorProcess:
         gateway: str = "",
         login: str = "",
         database: str = "",
+        name: str = "",
     ) -> None:
         self.kind = kind
         self._form = VENDOR if vendor else ""
         self._gateway = [gateway] if gateway else []
         self._environment = {LOGIN: login, DATABASE: database}
-        self.name = "YB" if kind == INSURANCE else kind.upper()
+        self.name = name or ("YB" if kind == INSURANCE else kind.upper())
         self.port = port
         self.folder = folder
         self.log = folder / f"{kind}.jsonl"
         self._base = f"http://127.0.0.1:{port}"
-        self.url = f"{self._base}/{PATHS.get(kind, 'soap')}"
+        self.url = self._base + (VENDORS[kind].path if vendor else f"/{PATHS.get(kind, 'soap')}")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -148,8 +148,8 @@ def test_its_json_file_says_everything_and_only_to_its_owner(serving: Demonstrat
     assert serving.passport.stat().st_mode & 0o777 == 0o600
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/soap", facts["soap"])
     assert {"web", "web-worker-1", "web-worker-2", "worker-1", "database"} == set(facts["pids"])
-    assert list(facts["clients"]) == ["HIS", "PACS", "LIS", "EMR", "INSURER"]
-    assert list(facts["partners"]) == ["HIS", "PACS", "LIS", "EMR", "YB", "DUTY"]
+    assert list(facts["clients"]) == ["HIS", "PACS", "LIS", "EMR", "US", "INSURER"]
+    assert list(facts["partners"]) == ["HIS", "PACS", "LIS", "EMR", "YB", "DUTY", "US"]
     assert all(set(client) == {"password", "operations"} for client in facts["clients"].values())
     assert list(facts["samples"]) == OPERATIONS
 
@@ -162,7 +162,7 @@ def test_every_address_of_it_answers(serving: Demonstration) -> None:
         assert requests.get(f"{partner['url']}?wsdl", timeout=10).ok
         assert Path(partner["log"]).is_file()
     with psycopg.connect(facts["database"]) as connection:
-        assert connection.execute("SELECT count(*) FROM client").fetchone() == (5,)
+        assert connection.execute("SELECT count(*) FROM client").fetchone() == (6,)
 
 
 def test_the_samples_sent_once_each_in_order_are_all_accepted(serving: Demonstration) -> None:
