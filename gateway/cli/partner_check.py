@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -30,6 +31,7 @@ from gateway.partners.failures import UnusableReply
 from gateway.partners.mapped import Mapped, Surroundings
 from gateway.partners.registry import DIALECTS
 from gateway.partners.reply import answer_or_fault
+from gateway.partners.wsdl.copying import copy_wsdl
 from gateway.partners.wsdl.describing import Port, describe
 from gateway.partners.wsdl.errors import WsdlError
 from gateway.partners.wsdl.loading import load
@@ -202,10 +204,11 @@ class Checked:
         return None
 
     def _sample(self, key: str) -> Any:
-        """Our sample of an operation, with the action in whose settings `ReportStatus.REGISTER` stands."""
+        """The sample in the partner's folder, or else our own, with the action of `ReportStatus.REGISTER`."""
         operation, _, action = key.partition(".")
-        body = etree.parse(str(self._around.contract.sample(operation))).getroot()[-1]
-        request = self._around.wire.read(f"{operation}Request", body[0][0])
+        theirs = self._partner.path("samples") / f"{key}.request.xml"
+        path = theirs if theirs.is_file() else self._around.contract.sample(operation)
+        request = _request(self._around, operation, path)
         name = next((one for one in ("action", "event", "ack_type") if getattr(request, one, None)), None)
         if not action or name is None:
             return request
@@ -253,6 +256,35 @@ class Checked:
 
     # --- The partner itself -------------------------------------------------------------------------------------------
 
+    def _compare(self) -> None:
+        """Whether the partner's WSDL is still the one that was copied."""
+        partner = self._partner
+        if not partner.is_mapped or partner.wsdl is None:
+            return
+        login = (
+            (partner.username, partner.password.get_secret_value()) if partner.username and partner.password else None
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                source = str(partner.url).partition("?")[0] + "?wsdl"
+                now = _forms(load(copy_wsdl(source, Path(folder), login=login).wsdl))
+                before = _forms(load(partner.path(partner.wsdl)))
+            except WsdlError as problem:
+                note(f"Its WSDL of today cannot be compared: {problem}")
+                return
+        changed = [name for name in before if now.get(name) != before[name]]
+        used = {one.operation for one in partner.operations.values()}
+        for name in changed:
+            text = f"{name} of {partner.name} has changed since its WSDL was copied: it " + (
+                f"takes {now[name]}, not {before[name]}" if name in now else "is gone"
+            )
+            if name in used or not any(used):
+                self._no(text)
+            else:
+                note(text)
+        if not changed:
+            say(f"✓ {partner.name}: its WSDL is as it was copied")
+
     def call(self, yes: bool) -> None:
         """Really call it with our samples: queries, or what was named."""
         partner = self._partner
@@ -264,6 +296,7 @@ class Checked:
                 "which is really carried out there.",
                 WRONG,
             )
+        self._compare()
         writing = [one for one in operations if one not in QUERIES and one != "GetMedicalRecord"]
         if writing and not is_wanted(yes, f"Really send the sample of {', '.join(writing)} to {partner.name}?"):
             raise Failure("Nothing was sent.", WRONG)
@@ -275,6 +308,29 @@ class Checked:
                 self._show_response(operation, answer)
             else:
                 self._no(f"{operation} at {partner.name}: {told}")
+
+
+def _forms(document: Any) -> dict[str, str]:
+    """What each operation takes, in words."""
+    return {
+        operation.name: ", ".join(
+            f"{field.name}: {field.type}" for parameter in operation.parameters for _, field in parameter.walk()
+        )
+        or "nothing"
+        for port in describe(document)
+        for operation in port.operations
+    }
+
+
+def _request(around: Surroundings, operation: str, path: Path) -> Any:
+    """The request in an envelope of our contract. Raises MappingFailed."""
+    try:
+        wrapper = etree.parse(str(path), etree.XMLParser(no_network=True, resolve_entities=False)).getroot()[-1][0]
+    except (etree.XMLSyntaxError, IndexError):
+        raise MappingFailed(f"{path.name} is no SOAP envelope.") from None
+    if not around.contract.schema.validate(wrapper) or etree.QName(wrapper).localname != operation:
+        raise MappingFailed(f"{path.name} is no {operation} of our contract: `gateway explain` says what is wrong.")
+    return around.wire.read(f"{operation}Request", wrapper[0])
 
 
 def _plain(key: str) -> str:

@@ -9,6 +9,7 @@ from at_the_terminal import Command
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 from gateway.styles.table import STYLES
+from tests.partners.test_wsdl_fetching import Web
 from tests.partners.vendor import Vendor
 
 ODD = Path(__file__).parents[1] / "partners" / "wsdls"
@@ -18,6 +19,14 @@ ODD = Path(__file__).parents[1] / "partners" / "wsdls"
 def vendor() -> Iterator[Vendor]:
     """A PACS that is spoken to in strings."""
     found = Vendor(Served(STYLES["call-interface"]))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server that gives WSDLs."""
+    found = Web()
     yield found
     found.close()
 
@@ -160,6 +169,36 @@ def test_a_partner_that_does_not_answer_is_told(gateway: Command, pacs: Path, ve
     said = gateway("partner", "check", "PACS2", "--live", "--operation", "SubmitRequisition", "--yes")
     assert said.code == 1
     assert "✗ SubmitRequisition at PACS2: NOT_SENT" in said.out
+
+
+def test_a_sample_of_the_partners_own_takes_the_place_of_ours(gateway: Command, pacs: Path):
+    ours = (Path(__file__).parents[2] / "wsdl" / "samples" / "SubmitRequisition.xml").read_text()
+    (pacs / "samples").mkdir()
+    (pacs / "samples" / "SubmitRequisition.request.xml").write_text(ours.replace("SQ202611160012", "SQ7"))
+    said = gateway("partner", "check", "PACS2", "--operation", "SubmitRequisition")
+    assert "<RequisitionNo>SQ7</RequisitionNo>" in said.out
+    (pacs / "samples" / "SubmitRequisition.request.xml").write_text("<a/>")
+    assert "SubmitRequisition.request.xml is no SOAP envelope" in gateway("partner", "check", "PACS2").out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("", "", "✓ PACS2: its WSDL is as it was copied"),
+        (
+            "msgBody",
+            "msgContent",
+            "✗ CallInterface of PACS2 has changed since its WSDL was copied: it takes msgHeader: string,",
+        ),
+    ],
+)
+def test_a_wsdl_that_has_changed_is_told(
+    old: str, new: str, told: str, gateway: Command, pacs: Path, vendor: Vendor, web: Web
+):
+    web.pages["/Service.asmx?wsdl"] = vendor.served.wsdl(vendor.url).replace(old.encode(), new.encode())
+    replace(pacs / "partner.toml", vendor.url, web.address)
+    said = gateway("partner", "check", "PACS2", "--live", "--operation", "SubmitRequisition")
+    assert told in said.out
 
 
 def test_a_partner_of_hl7_over_mllp_is_shown_its_segments(gateway: Command, empty_site: Path):
