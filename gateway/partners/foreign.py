@@ -20,6 +20,7 @@ from zeep.proxy import ServiceProxy
 from gateway.mapping.errors import MappingFailed, StylesheetBroken
 from gateway.partner_config import Partner
 from gateway.partners.client import DeadlineTransport, Door, NothingFetched, Reply
+from gateway.partners.encoded import Typed, encoded_operations
 
 _SOAP_BINDINGS = {
     "1.1": "http://schemas.xmlsoap.org/wsdl/soap/",
@@ -69,7 +70,9 @@ class ForeignClient:
         try:
             values = self._values(operation, content) if isinstance(content, etree._Element) else dict(content)
             transport: Any = NothingFetched()
-            client: Any = zeep.Client(self._document, transport=transport, settings=_settings())  # type: ignore[no-untyped-call]
+            client: Any = zeep.Client(  # type: ignore[no-untyped-call]
+                self._document, transport=transport, plugins=self._plugins, settings=_settings()
+            )
             made: etree._Element = client.create_message(self._service, operation, **values)
         except (zeep.exceptions.Error, TypeError, ValueError, AttributeError) as problem:
             raise MappingFailed(f"The WSDL's {operation} does not take what the stylesheet makes: {problem}") from None
@@ -120,8 +123,16 @@ class ForeignClient:
                 self._document,
                 transport=DeadlineTransport(door, self._partner.charset),
                 wsse=door.credentials,
+                plugins=self._plugins,
                 settings=_settings(),
             )
+
+    @cached_property
+    def _plugins(self) -> list[Any]:
+        assert self._partner.wsdl is not None
+        folder = self._partner.path(self._partner.wsdl).parent
+        operations = encoded_operations(folder, str(self._binding.name.localname))
+        return [Typed(operations)] if operations else []
 
     @cached_property
     def _document(self) -> Any:

@@ -215,3 +215,21 @@ def test_money_whose_answer_was_lost_waits_for_a_person_unless_a_repetition_is_s
         partners = Partners([partner], CONTRACT, WIRE, lambda: datetime.now(UTC))
         answer = partners.find_booking("PACS", "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN))
         assert (answer.code if answer else None) == expected
+
+
+def test_an_encoded_operation_is_told_the_type_of_every_value(serve, tmp_path):
+    vendor = serve("call", binding="encoded")
+    assert send(vendor, tmp_path).is_yes
+    wrapper = etree.fromstring(vendor.bodies[0])[-1][0]
+    xsi, soap = "{http://www.w3.org/2001/XMLSchema-instance}type", "{http://schemas.xmlsoap.org/soap/envelope/}"
+    assert wrapper.get(f"{soap}encodingStyle") == "http://schemas.xmlsoap.org/soap/encoding/"
+    types = {child.get(xsi).partition(":") for child in wrapper}
+    assert {(wrapper.nsmap[prefix], name) for prefix, _, name in types} == {
+        ("http://www.w3.org/2001/XMLSchema", "string")
+    }
+
+
+def test_a_literal_operation_is_told_no_types(serve, tmp_path):
+    vendor = serve("call", binding="rpc")
+    assert send(vendor, tmp_path).is_yes
+    assert b"XMLSchema-instance" not in vendor.bodies[0]
