@@ -174,7 +174,8 @@ def test_parameters_with_other_names_are_found_by_name_or_by_position(serve, tmp
     vendor = serve("call", names={"function": "op", "payload": "req"})
     assert send(vendor, tmp_path).is_yes
     assert send(vendor, tmp_path, parameters={"payload": "req", "function": "OP"}).is_yes
-    assert vendor.asked[0].payload == vendor.asked[1].payload != ""
+    first, second = (asked.payload.partition("<At>")[0] for asked in vendor.asked)
+    assert first == second != ""
 
 
 @pytest.mark.parametrize(
