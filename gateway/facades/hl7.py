@@ -92,15 +92,17 @@ class Hl7Door:
         if settings.operation != LARGE_OPERATION and len(arrival.raw) > self._body_bytes:
             raise TooLarge()
         known = self._known(arrival, message)
+        asked: list[etree._Element] = []
 
         def make() -> tuple[str, etree._Element]:
             lenient_or_not = lenient(known) if settings.operation == PUSH else known
             made = self._translation.request(settings, message, lenient_or_not)
+            asked.append(made)
             return operation_of(self._contract, settings, made), made
 
         repairs: Repairs = set()
         response = self._intake.take(arrival, settings.operation, make, repairs)
-        return self._acknowledged(arrival, message, settings, response)
+        return self._acknowledged(arrival, message, settings, response, replace(known, request=asked[0]))
 
     def _settings(self, message: etree._Element) -> Hl7Message:
         """What is done with messages of this type."""
@@ -129,7 +131,7 @@ class Hl7Door:
     # --- the answer ---------------------------------------------------------------------------------------------------
 
     def _acknowledged(
-        self, arrival: Arrival, message: etree._Element, settings: Hl7Message, response: Any
+        self, arrival: Arrival, message: etree._Element, settings: Hl7Message, response: Any, known: Circumstances
     ) -> etree._Element:
         result = response.result
         is_yes = result.result_code == "0"
@@ -144,8 +146,8 @@ class Hl7Door:
         )
         if settings.response is not None:
             # Codes become theirs now, and one without a row must not hide that the message is taken.
-            known = lenient(replace(self._known(arrival, message), outbound=True))
-            found = self._translation.response(settings, self._intake.answer(response), known)
+            outward = lenient(replace(known, outbound=True))
+            found = self._translation.response(settings, self._intake.answer(response), outward)
             if isinstance(found, etree._Element):
                 _add(made, found)
         return made

@@ -274,6 +274,12 @@ def test_an_order_a_registration_and_a_report_are_taken(hospital: Hospital):
     assert hospital.found("SELECT soap_version FROM journal WHERE message_id = 'L2'") == [("MLLP LAB",)]
 
 
+def test_a_cancelled_order_is_answered_as_cancelled(hospital: Hospital):
+    assert value(read(hospital.answer("ORDERS", order("A9", "H91"))), "ORC", 1) == "OK"
+    cancelled = order("A9", "H92").replace("ORC|NW|", "ORC|CA|")
+    assert value(read(hospital.answer("ORDERS", cancelled)), "ORC", 1) == "CR"
+
+
 def test_an_order_in_hl7_reaches_the_department_in_hl7(hospital: Hospital):
     exam = order("X1", "H5", name=RARE).replace("|||LAB", "|||CT")
     assert hospital.said("ORDERS", exam).code == "AA"
