@@ -19,7 +19,7 @@ def written(kind: str, operation: str, made: str) -> str:
 def test_a_text_that_is_made_empty_is_sent_empty():
     inner = "<messageId>1</messageId><applyNo>2</applyNo><reason/>"
     made = f'<o:cancelOperationApply xmlns:o="{AXIS}">{inner}</o:cancelOperationApply>'
-    assert "<reason></reason>" in written("anaesthesia", "cancelOperationApply", made)
+    assert '<reason xsi:type="xsd:string"></reason>' in written("anaesthesia", "cancelOperationApply", made)
 
 
 def test_one_that_is_empty_inside_of_others_is_sent_too():

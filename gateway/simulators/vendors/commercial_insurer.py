@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from gateway.simulators.vendors.calling import Sent, element, ours
+from gateway.simulators.vendors.outside import authorised_record
 from gateway.simulators.vendors.typed import EXAMPLES, Typed
 from gateway.simulators.vendors.vendor import Carry, NotAdmitted, Question, Refused, Send, Vendor
 from gateway.styles.style import Said
@@ -55,24 +56,12 @@ class CommercialInsurer(Vendor):
     def sends(self) -> Mapping[str, Send]:
         return {"GetMedicalRecord": self._record, "QueryTransaction": self._charges}
 
-    @property
-    def _sender(self) -> str:
-        return self.login[0] if self.login else self.name
-
     def _record(self, values: Mapping[str, Any]) -> Sent:
-        fields = (
-            element("PatientId", values["patient_id"])
-            + element("VisitNo", values.get("visit_no"))
-            + element("Scope", values.get("scope", "THIS_VISIT"))
-            + element("IncludeOrders", "false")
-            + element("Purpose", "CLAIM")
-            + element("AuthorizationNo", values.get("authorization_no"))
-        )
-        return ours("GetMedicalRecord", self._sender, fields)
+        return authorised_record(self.sender, values, "CLAIM")
 
     def _charges(self, values: Mapping[str, Any]) -> Sent:
         fields = element("ChargeNo", values["charge_no"]) + element("SourceSystem", values.get("source_system"))
-        return ours("QueryTransaction", self._sender, fields)
+        return ours("QueryTransaction", self.sender, fields)
 
 
 def _answer(status: str, text: str) -> Said:

@@ -110,17 +110,13 @@ class Department(Vendor):
 
     def _ours(self, operation: str, values: Mapping[str, Any], fields: str) -> Sent:
         if self.facade:
-            told = request_of(operation, self._sender, fields, message_id=str(values.get("message_id", "")))
+            told = request_of(operation, self.sender, fields, message_id=str(values.get("message_id", "")))
             return Sent(f"/facade/{self.facade}", self.wrapped(operation, told), basic=self.basic)
-        return ours(operation, self._sender, fields, message_id=str(values.get("message_id", "")))
+        return ours(operation, self.sender, fields, message_id=str(values.get("message_id", "")))
 
     def wrapped(self, operation: str, told: str) -> str:
         """A message in the operation of its facade."""
         raise NotImplementedError
-
-    @property
-    def _sender(self) -> str:
-        return self.login[0] if self.login else self.name
 
     def _status(self, values: Mapping[str, Any]) -> Sent:
         """`event` as our contract has them; a REGISTER is one on its own screen, too."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.simulators.vendors.calling import Sent, element, new_number, ours
-from gateway.simulators.vendors.department import now
+from gateway.simulators.vendors.calling import Sent, new_number
+from gateway.simulators.vendors.outside import paid_order
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import TechService
 from gateway.styles.served import Served
@@ -51,26 +51,15 @@ class HealthCheck(Vendor):
         return {"SubmitRequisition": self._order}
 
     def _order(self, values: Mapping[str, Any]) -> Sent:
-        number = str(values.get("requisition_no") or new_number("TJ"))
-        fields = (
-            "<Action>NEW</Action>"
-            + element("RequisitionNo", number)
-            + element("RequisitionType", values.get("requisition_type", "EXAM"))
-            + "<Patient><PatientId>TJ-P0001</PatientId><PatientName>张体检</PatientName><SexCode>1</SexCode></Patient>"
-            + "<Visit><VisitType>9</VisitType><VisitNo>TJ20260001</VisitNo></Visit>"
-            + "<ReleaseEvent>PAID</ReleaseEvent>"
-            + element("PaidAt", now())
-            + element("ReceiptNo", new_number("TJZF"))
-            + "<Priority>ROUTINE</Priority><OrderingDeptCode>8001</OrderingDeptCode>"
-            + "<OrderingDoctorCode>D8001</OrderingDoctorCode><OrderingDoctorName>体检示例</OrderingDoctorName>"
-            + element("OrderedAt", now())
-            + element("PerformDeptCode", values.get("perform_dept", "0103"))
-            + "<Items><Item><ItemSeq>1</ItemSeq>"
-            + element("OrderNo", f"{number}-1")
-            + "<ItemCode>CT0101</ItemCode><ItemName>胸部CT平扫</ItemName><Quantity>1</Quantity></Item></Items>"
+        return paid_order(
+            self.sender,
+            values,
+            number=str(values.get("requisition_no") or new_number("TJ")),
+            patient="<PatientId>TJ-P0001</PatientId><PatientName>张体检</PatientName><SexCode>1</SexCode>",
+            visit="<VisitType>9</VisitType><VisitNo>TJ20260001</VisitNo>",
+            department="8001",
+            doctor="体检示例",
         )
-        sender = self.login[0] if self.login else self.name
-        return ours("SubmitRequisition", sender, fields, message_id=str(values.get("message_id", "")))
 
 
 def _answer(text: str) -> Said:

@@ -50,7 +50,7 @@ class Hrp(Vendor):
             + element("PageSize", values.get("size"))
             + element("TotalsOnly", values.get("totals_only"))
         )
-        return ours("QueryTransaction", self.login[0] if self.login else self.name, fields)
+        return ours("QueryTransaction", self.sender, fields)
 
 
 def _answer(code: str, text: str) -> Said:

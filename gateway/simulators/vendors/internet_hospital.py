@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.simulators.vendors.calling import Sent, element, new_number, ours
-from gateway.simulators.vendors.department import now
+from gateway.simulators.vendors.outside import paid_order
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Call
 from gateway.styles.served import Served
@@ -66,34 +66,21 @@ class InternetHospital(Vendor):
     def sends(self) -> Mapping[str, Send]:
         return {"SubmitRequisition": self._order, "QueryRequisition": self._query}
 
-    @property
-    def _sender(self) -> str:
-        return self.login[0] if self.login else self.name
-
     def _order(self, values: Mapping[str, Any]) -> Sent:
-        number = str(values.get("requisition_no") or new_number("WL"))
-        fields = (
-            "<Action>NEW</Action>"
-            + element("RequisitionNo", number)
-            + element("RequisitionType", values.get("requisition_type", "EXAM"))
-            + f"<Patient>{element('PatientId', values.get('patient_id', 'WX-0001'))}<EmpiId>E000000123456</EmpiId>"
-            + "<PatientName>李网诊</PatientName><SexCode>2</SexCode><BirthDate>1990-02-03</BirthDate></Patient>"
-            + f"<Visit><VisitType>1</VisitType>{element('VisitNo', values.get('visit_no', 'WZ0001'))}</Visit>"
-            + "<ReleaseEvent>PAID</ReleaseEvent>"
-            + element("PaidAt", now())
-            + element("ReceiptNo", new_number("ZF"))
-            + "<Priority>ROUTINE</Priority><OrderingDeptCode>9001</OrderingDeptCode>"
-            + "<OrderingDoctorCode>D9001</OrderingDoctorCode><OrderingDoctorName>网诊示例</OrderingDoctorName>"
-            + element("OrderedAt", now())
-            + element("PerformDeptCode", values.get("perform_dept", "0103"))
-            + "<Items><Item><ItemSeq>1</ItemSeq>"
-            + element("OrderNo", f"{number}-1")
-            + "<ItemCode>CT0101</ItemCode><ItemName>胸部CT平扫</ItemName><Quantity>1</Quantity></Item></Items>"
+        return paid_order(
+            self.sender,
+            values,
+            number=str(values.get("requisition_no") or new_number("WL")),
+            patient=element("PatientId", values.get("patient_id", "WX-0001"))
+            + "<EmpiId>E000000123456</EmpiId><PatientName>李网诊</PatientName><SexCode>2</SexCode>"
+            + "<BirthDate>1990-02-03</BirthDate>",
+            visit="<VisitType>1</VisitType>" + element("VisitNo", values.get("visit_no", "WZ0001")),
+            department="9001",
+            doctor="网诊示例",
         )
-        return ours("SubmitRequisition", self._sender, fields, message_id=str(values.get("message_id", "")))
 
     def _query(self, values: Mapping[str, Any]) -> Sent:
-        return ours("QueryRequisition", self._sender, element("RequisitionNo", values["requisition_no"]))
+        return ours("QueryRequisition", self.sender, element("RequisitionNo", values["requisition_no"]))
 
 
 def _content(question: Question) -> Json:

@@ -146,7 +146,7 @@ class Lis(Department):
 
     def _pull(self, values: Mapping[str, Any]) -> Sent:
         """Who holds a tube in its hands asks for it by its barcode."""
-        return ours("QueryRequisition", self._sender, element("Barcode", values["barcode"]))
+        return ours("QueryRequisition", self.sender, element("Barcode", values["barcode"]))
 
     def _pipes(self, values: Mapping[str, Any], kind: str, *segments: str) -> Pipes:
         number = str(values.get("message_id") or new_number("L"))

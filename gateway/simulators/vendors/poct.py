@@ -38,5 +38,5 @@ class Poct(Vendor):
             + element("Content", values.get("content", "末梢血糖 1.9 mmol/L"))
             + element("FoundAt", values.get("found_at") or now())
         )
-        sender = self.login[0] if self.login else self.name
+        sender = self.sender
         return ours("PushCriticalValue", sender, fields, message_id=str(values.get("message_id", "")))

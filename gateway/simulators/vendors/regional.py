@@ -13,7 +13,8 @@ from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.memory import Memory
-from gateway.simulators.vendors.calling import Sent, element, ours
+from gateway.simulators.vendors.calling import Sent
+from gateway.simulators.vendors.outside import authorised_record
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Single
 from gateway.styles.served import Served
@@ -115,15 +116,7 @@ class Regional(Vendor):
         return {"GetMedicalRecord": self._record}
 
     def _record(self, values: Mapping[str, Any]) -> Sent:
-        fields = (
-            element("PatientId", values["patient_id"])
-            + element("VisitNo", values.get("visit_no"))
-            + element("Scope", values.get("scope", "THIS_VISIT"))
-            + element("IncludeOrders", "false")
-            + element("Purpose", "REGIONAL")
-            + element("AuthorizationNo", values.get("authorization_no"))
-        )
-        return ours("GetMedicalRecord", self.login[0] if self.login else self.name, fields)
+        return authorised_record(self.sender, values, "REGIONAL")
 
 
 def _alive(question: Question) -> Said:

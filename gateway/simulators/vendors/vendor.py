@@ -117,6 +117,11 @@ class Vendor(System):
         """Work with a database of its own. Raises LookupError when it has none."""
         raise LookupError(f"{self.name} has no database of its own.")
 
+    @property
+    def sender(self) -> str:
+        """The SenderCode of what it tells the gateway."""
+        return self.login[0] if self.login else self.name
+
     def functions(self) -> Mapping[str, Carry]:
         """What it carries out, by the word a request asks for it with."""
         raise NotImplementedError

@@ -182,7 +182,8 @@ def test_a_pharmacy_speaks_chinese_in_gbk_and_lets_go_what_it_has_not_packed(hou
 
 def test_a_value_of_a_device_without_a_visit_is_taken_and_its_flood_is_one_value(house: House):
     value = new("POCT")
-    answers = {house.say("POCT", "PushCriticalValue", critical_id=value).code for _ in range(5)}
+    flood = {"critical_id": value, "found_at": datetime.now(HOSPITAL_TIME).isoformat(timespec="seconds")}
+    answers = {house.say("POCT", "PushCriticalValue", **flood).code for _ in range(5)}
     assert answers == {"0"}
     assert house.remembered("HIS", "critical_values", critical_id=value)
     assert len([one for one in house["HIS"].state()["critical_values"] if one["critical_id"] == value]) == 1
