@@ -34,6 +34,9 @@ bench-delivery: $(VENV)/ready   ## messages per second, CPU and latency of deliv
 bench-outage: $(VENV)/ready   ## an hour without HIS: how 30,000 waiting messages drain
 	$(BIN)/python -m benchmarks.outage $(ARGS)
 
+bench-mapping: $(VENV)/ready   ## what a partner's stylesheets cost, beside bare zeep
+	$(BIN)/python -m benchmarks.mapping $(ARGS)
+
 lint: $(VENV)/ready   ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
