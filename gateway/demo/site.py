@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 from sqlalchemy.orm import Session
@@ -162,12 +163,13 @@ def remove_database(folder: Path) -> None:
 
 
 def write_site(folder: Path, port: int, simulators: Iterable[SimulatorProcess]) -> None:
-    """gateway.toml, secret.key and a partner.toml for each simulated system."""
+    """gateway.toml with the routes to these systems, secret.key and a partner.toml for each of them."""
     create_key_file(folder / "secret.key")
-    routes = "".join(_route(*route) for route in ROUTES)
     server = f"[server]\nport = {port}\n"
     head = f'hospital_code = "{HOSPITAL_CODE}"\ndelivery_workers = 1\n\n{server}\n'
     systems = list(simulators)
+    names = {one.name for one in systems}
+    routes = "".join(_route(*route) for route in ROUTES if names.issuperset(route[2]))
     channels = "".join(_channel(folder, one) for one in systems if one.kind == DUTY)
     _write(folder / "gateway.toml", f"{head}{OVERDUE}{channels}{routes}")
     for simulator in [one for one in systems if one.kind not in (DUTY, *VENDORS)]:
@@ -203,7 +205,7 @@ def _route(operation: str, requisition_type: str | None, partners: tuple[str, ..
     return f'[[routes]]\noperation = "{operation}"\n{kind}partners = [{names}]\n\n'
 
 
-def add_clients(session: Session, key_file: Path, given: Mapping[str, str]) -> dict[str, str]:
+def add_clients(session: Session, key_file: Path, given: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """Let the hospital's systems and an insurer call; their passwords by name, those given or new ones.
 
     Each may also prove itself by a WS-Security digest.
