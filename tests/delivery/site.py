@@ -6,8 +6,8 @@ import asyncio
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -188,32 +188,39 @@ class Site:
 
     # --- a delivery process in a thread -------------------------------------------------------------------------------
 
-    @contextmanager
-    def working(self, timing: Timing = FAST) -> Iterator[DeliveryWorker]:
-        started, failures = threading.Event(), []
-        box: dict[str, Any] = {}
+    def working(self, timing: Timing = FAST) -> AbstractContextManager[DeliveryWorker]:
+        return delivering(self.settings.partners, self.url, self.sender, timing)
 
-        async def main() -> None:
-            box["worker"] = DeliveryWorker(self.settings.partners, self.url, self.sender, timing)
-            box["loop"] = asyncio.get_running_loop()
-            started.set()
-            await box["worker"].run()
 
-        def run() -> None:
-            try:
-                asyncio.run(main())
-            except BaseException as problem:
-                failures.append(problem)
-                raise
+@contextmanager
+def delivering(
+    partners: Sequence[Partner], url: str, sender: Sender, timing: Timing = FAST
+) -> Iterator[DeliveryWorker]:
+    """A delivery process in a thread of this one."""
+    started, failures = threading.Event(), []
+    box: dict[str, Any] = {}
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        started.wait()
+    async def main() -> None:
+        box["worker"] = DeliveryWorker(partners, url, sender, timing)
+        box["loop"] = asyncio.get_running_loop()
+        started.set()
+        await box["worker"].run()
+
+    def run() -> None:
         try:
-            yield box["worker"]
-        finally:
-            with suppress(RuntimeError):  # it has ended already
-                box["loop"].call_soon_threadsafe(box["worker"].stop)
-            thread.join(30)
-            assert not thread.is_alive()
-            assert failures == []
+            asyncio.run(main())
+        except BaseException as problem:
+            failures.append(problem)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait()
+    try:
+        yield box["worker"]
+    finally:
+        with suppress(RuntimeError):  # it has ended already
+            box["loop"].call_soon_threadsafe(box["worker"].stop)
+        thread.join(30)
+        assert not thread.is_alive()
+        assert failures == []

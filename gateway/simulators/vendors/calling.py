@@ -7,6 +7,7 @@ import socket
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from html import escape
@@ -126,6 +127,19 @@ def request_of(function: str, sender: str, fields: str, *, message_id: str = "")
         f"<Request><Header><TradeCode>{function}</TradeCode>"
         f"<MessageId>{escape(message_id or new_number(sender))}</MessageId><SendTime>{now:%Y-%m-%d %H:%M:%S}</SendTime>"
         f"</Header><Body>{fields}</Body></Request>"
+    )
+
+
+def handled(values: Mapping[str, Any], number: str, doctor: str, acted_at: str) -> str:
+    """The fields by which a doctor answers a critical value; `acted_at` as the vendor writes times."""
+    return (
+        element("CriticalId", values["critical_id"])
+        + element("SourceSystem", values.get("source"))
+        + element("AckId", values.get("ack_id") or new_number(number))
+        + f"<AckType>HANDLE</AckType><ActorCode>D1066</ActorCode><ActorName>{doctor}</ActorName>"
+        + "<ActorRole>DOCTOR</ActorRole><ActorDeptCode>2001</ActorDeptCode>"
+        + element("ActedAt", acted_at)
+        + element("Opinion", values.get("opinion", "已处理"))
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 from lxml.builder import E, ElementMaker
 
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, request_of, strings
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, handled, new_number, request_of, strings
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.call_interface import CallInterface
 from gateway.styles.served import Served
@@ -65,15 +65,7 @@ class Emr(Vendor):
             E.certificate(password),
             E.msgNo(new_number(self.name)),
         )
-        fields = (
-            element("CriticalId", values["critical_id"])
-            + element("SourceSystem", values.get("source"))
-            + element("AckId", values.get("ack_id") or new_number("YJ"))
-            + "<AckType>HANDLE</AckType><ActorCode>D1066</ActorCode><ActorName>赵䶮</ActorName>"
-            + "<ActorRole>DOCTOR</ActorRole><ActorDeptCode>2001</ActorDeptCode>"
-            + element("ActedAt", f"{datetime.now(HOSPITAL_TIME):%Y-%m-%d %H:%M:%S}")
-            + element("Opinion", values.get("opinion", "已处理"))
-        )
+        fields = handled(values, "YJ", "赵䶮", f"{datetime.now(HOSPITAL_TIME):%Y-%m-%d %H:%M:%S}")
         told = request_of("AcknowledgeCriticalValue", self.name, fields)
         head = etree.tostring(header, encoding="unicode")
         return Sent("/facade/EMR", strings("CallInterface", self.namespace, msgHeader=head, msgBody=told), basic=False)

@@ -15,7 +15,7 @@ from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.memory import Record
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, request_of, strings
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, handled, new_number, request_of, strings
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Single
 from gateway.styles.served import Served
@@ -114,15 +114,7 @@ class His(Vendor):
         return self._call("RefundItem", values, fields)
 
     def _acknowledged(self, values: Mapping[str, Any]) -> Sent:
-        fields = (
-            element("CriticalId", values["critical_id"])
-            + element("SourceSystem", values.get("source"))
-            + element("AckId", values.get("ack_id") or new_number("QR"))
-            + "<AckType>HANDLE</AckType><ActorCode>D1066</ActorCode><ActorName>赵示例</ActorName>"
-            + "<ActorRole>DOCTOR</ActorRole><ActorDeptCode>2001</ActorDeptCode>"
-            + element("ActedAt", f"{datetime.now(HOSPITAL_TIME):%Y%m%d%H%M%S}")
-            + element("Opinion", values.get("opinion", "已处理"))
-        )
+        fields = handled(values, "QR", "赵示例", f"{datetime.now(HOSPITAL_TIME):%Y%m%d%H%M%S}")
         return self._call("AcknowledgeCriticalValue", values, fields)
 
     # --- what it is told ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,7 +93,7 @@ class Message(Protocol):
 Send = Callable[[Mapping[str, Any]], Message]
 
 
-class Vendor(System):
+class Vendor(System, ABC):
     """One system of one vendor.
 
     What it answers always has a `code`, whether its style shows one or has it inside the message: the log does.
@@ -122,17 +123,17 @@ class Vendor(System):
         """The SenderCode of what it tells the gateway."""
         return self.login[0] if self.login else self.name
 
+    @abstractmethod
     def functions(self) -> Mapping[str, Carry]:
         """What it carries out, by the word a request asks for it with."""
-        raise NotImplementedError
 
     def sends(self) -> Mapping[str, Send]:
         """What it can tell the gateway: operation of ours -> what makes the message from what /control says."""
         return {}
 
+    @abstractmethod
     def refusal(self, question: Question, code: str, text: str) -> Said:
         """A no in its own form."""
-        raise NotImplementedError
 
     def admit(self, header: etree._Element | None, environ: Mapping[str, Any]) -> None:
         """Look at who calls, by SOAP header and HTTP. Raises NotAdmitted. Without more, everybody may."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -34,7 +33,7 @@ from gateway.security.clients import add_client
 from gateway.security.secrets import create_key_file
 from gateway.simulators.process import SimulatorProcess, free_port
 from gateway.simulators.vendors.typed import EXAMPLES
-from tests.delivery.site import FAST
+from tests.delivery.site import delivering
 from tests.partners.fake_partner import CONTRACT, WIRE, sample
 
 HOSPITAL = "44643245-7"
@@ -262,33 +261,8 @@ class House:
             stopping.set()
             thread.join()
 
-    @contextmanager
-    def _delivery(self) -> Iterator[None]:
-        started, box, failures = threading.Event(), {}, []
-
-        async def work() -> None:
-            box["worker"] = DeliveryWorker(self.settings.partners, self._database_url, self.core.sender, FAST)
-            box["loop"] = asyncio.get_running_loop()
-            started.set()
-            await box["worker"].run()
-
-        def run() -> None:
-            try:
-                asyncio.run(work())
-            except BaseException as problem:
-                failures.append(problem)
-                raise
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        started.wait()
-        try:
-            yield
-        finally:
-            with suppress(RuntimeError):
-                box["loop"].call_soon_threadsafe(box["worker"].stop)
-            thread.join(30)
-            assert failures == []
+    def _delivery(self) -> AbstractContextManager[DeliveryWorker]:
+        return delivering(self.settings.partners, self._database_url, self.core.sender)
 
     # --- what its systems do ------------------------------------------------------------------------------------------
 
