@@ -90,10 +90,9 @@ def test_whatever_goes_wrong_the_requisition_stands_on_the_worklist_once(fault: 
 
 def test_a_refusal_of_the_pacs_is_kept_with_its_words(house: House):
     house["PACS"].disturb(refuse="AE")
-    house.order()
-    (delivery,) = until(
-        lambda: [one for one in house.deliveries("PACS", "SubmitRequisition") if one.state == "REFUSED"]
-    )
+    number = house.order()
+    sent = "PACS", "SubmitRequisition"
+    (delivery,) = until(lambda: [one for one in house.deliveries(*sent) if number in one.lock and one.state == "DEAD"])
     assert delivery.last_code == "AE"
 
 
