@@ -250,5 +250,10 @@ def revision(session: Session) -> int:
 
 
 def hold_revision(session: Session) -> int:
-    """The number, which cannot grow before this transaction ends."""
-    return session.scalar(text("SELECT revision FROM code_revision FOR SHARE")) or 0
+    """The number, which cannot grow before this transaction ends.
+
+    Without its row there would be nothing to hold, and whoever changes a table for the first time would overlook what
+    is just being stored.
+    """
+    session.execute(insert(CodeRevision).values(id=REVISION, revision=0).on_conflict_do_nothing())
+    return session.scalars(text("SELECT revision FROM code_revision FOR SHARE")).one()

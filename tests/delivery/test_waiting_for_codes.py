@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -199,6 +200,34 @@ def test_it_goes_on_although_the_row_came_while_it_was_looked_up(ward: Ward):
 
     ward.site.sender.call = look_up_then_the_row_comes  # type: ignore[method-assign]
     report = ward.site.sender.attempt(delivery)
+    assert (report.verdict.step, report.verdict.wait) == (Step.AGAIN, 1.0)
+    assert ward.all(WaitingForCode) == []
+
+
+def test_the_first_table_of_a_hospital_is_not_overlooked_by_what_is_stored_at_the_same_moment(ward: Ward):
+    """The row is written but not committed yet when the message is stored: that waits for the commit, and looks again."""
+    delivery, now, begun = ward.send("0577"), datetime.now(UTC), threading.Event()
+    look_up = ward.site.sender.call
+
+    def look_up_then_the_row_is_written(*arguments: Any) -> Any:
+        answer = look_up(*arguments)
+        activating.start()
+        begun.wait()
+        return answer
+
+    def activate() -> None:
+        with ward.site.sessions.begin() as session:
+            found = tables.take_table(session, Name(HOSPITAL, "PACS", DEPARTMENT), "zhang", now)
+            version = tables.add_draft(session, found, [Line("0577", "XGK")], "departments.csv", "zhang", now)
+            tables.activate(session, found, version, "zhang", now)
+            waiting.go_on(session, unmapped.settle(session, now), now)
+            begun.set()
+            time.sleep(0.5)
+
+    activating = threading.Thread(target=activate)
+    ward.site.sender.call = look_up_then_the_row_is_written  # type: ignore[method-assign]
+    report = ward.site.sender.attempt(delivery)
+    activating.join()
     assert (report.verdict.step, report.verdict.wait) == (Step.AGAIN, 1.0)
     assert ward.all(WaitingForCode) == []
 
