@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from gateway.simulators.vendors.table import VENDORS
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
+KEPT_PORTS = 200
+_kept: deque[int] = deque()
+"""Open file descriptors, oldest first; they end with the process."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -168,13 +172,22 @@ class SimulatorProcess:
 
 
 def free_port() -> int:
-    """A port nobody uses, outside the range the system gives to outgoing connections, so that it stays free."""
+    """A port nobody uses, outside the range the system gives to outgoing connections, so that it stays free.
+
+    It is kept for a server that is yet to start, so that no other caller is given it meanwhile, here or in another
+    process: one that binds with SO_REUSEADDR, as servers do, may have it beside us, and one that only looks may not.
+    """
     for _ in range(200):
         port = random.randrange(20000, 32000)  # noqa: S311 - no secret
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        kept = socket.socket()
+        try:
+            kept.bind(("127.0.0.1", port))
+        except OSError:
+            kept.close()
+            continue
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not before: it would have let us beside another
+        if len(_kept) == KEPT_PORTS:
+            os.close(_kept.popleft())
+        _kept.append(kept.detach())
+        return port
     raise SimulatorFailed("No free port was found between 20000 and 32000.")

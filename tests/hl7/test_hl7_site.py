@@ -30,6 +30,7 @@ from gateway.hl7.acknowledgements import Acknowledgement, acknowledgement, read_
 from gateway.hl7.er7 import read, value, write_bytes
 from gateway.hl7.listener import Listener
 from gateway.model.requisition import Requisition
+from gateway.simulators.process import free_port
 from tests.partners.certificates import Authority
 
 RARE = "𠮷䶮㛃"
@@ -189,11 +190,6 @@ def until(what: Callable[[], object], seconds: float = 40) -> None:
     while not what():
         assert time.monotonic() < deadline, "it never became true"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from gateway.simulators.process import free_port
+
 PROGRAMS = ("mariadbd", "mariadb-install-db")
 USER = "gateway"
 PASSWORD = "s3cret-of-the-middle"
@@ -34,9 +36,7 @@ class MariaDb:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="hospital-gateway-mariadb-"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.account = self._account()
         data = self.folder / "data"
