@@ -205,7 +205,7 @@ def test_it_goes_on_although_the_row_came_while_it_was_looked_up(ward: Ward):
 
 
 def test_the_first_table_of_a_hospital_is_not_overlooked_by_what_is_stored_at_the_same_moment(ward: Ward):
-    """The row is written but not committed yet when the message is stored: that waits for the commit, and looks again."""
+    """The row is written but not committed when the message is stored: that waits for the commit, and looks again."""
     delivery, now, begun = ward.send("0577"), datetime.now(UTC), threading.Event()
     look_up = ward.site.sender.call
 
