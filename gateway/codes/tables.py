@@ -256,4 +256,4 @@ def hold_revision(session: Session) -> int:
     is just being stored.
     """
     session.execute(insert(CodeRevision).values(id=REVISION, revision=0).on_conflict_do_nothing())
-    return session.scalars(text("SELECT revision FROM code_revision FOR SHARE")).one()
+    return session.scalars(select(CodeRevision.revision).with_for_update(read=True)).one()
