@@ -15,7 +15,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from gateway import bootstrap
+from gateway.bootstrap import web
 from gateway.config import load_settings
 from gateway.messages.common import Result
 from gateway.messages.requisition import SubmitRequisitionResponseType
@@ -52,17 +52,17 @@ class WithoutStore:
 
 def gateway(folder: Path) -> None:
     """The gateway as a site runs it, but without delivery workers: they would share the two cores."""
-    bootstrap.run_web_server(load_settings(folder), _listen().detach())
+    web.run_web_server(load_settings(folder), _listen().detach())
 
 
 def gateway_without_store(folder: Path) -> None:
     """The same web server, application and clients; only the reception is another."""
-    complete = bootstrap.web_application
+    complete = web.web_application
 
     def application(*parts: Any) -> SoapServer:
         return SoapServer(replace(complete(*parts)._parts, reception=WithoutStore()))
 
-    bootstrap.web_application = application
+    web.web_application = application
     gateway(folder)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from benchmarks.hospital import HOSPITAL
 from benchmarks.site import cpu_seconds
 from gateway import migrate
-from gateway.bootstrap import Core, make_core
+from gateway.bootstrap.core import Core, make_core
 from gateway.config import load_settings
 from gateway.database.embedded import EmbeddedDatabase, create_database
 from gateway.delivery.leases import OWNER

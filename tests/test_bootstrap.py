@@ -16,7 +16,10 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, delete, func, select
 from sqlalchemy.orm import Session
 
-from gateway import bootstrap, migrate
+from gateway import migrate
+from gateway.bootstrap import delivery
+from gateway.bootstrap.core import make_core
+from gateway.bootstrap.web import web_application
 from gateway.config import Settings, Storage
 from gateway.contract import Contract
 from gateway.database.embedded import create_database, drop_database
@@ -64,8 +67,8 @@ def made() -> Iterator[Callable[[Settings], SoapServer]]:
     cores = []
 
     def make(settings: Settings) -> SoapServer:
-        cores.append(bootstrap.make_core(settings))
-        return bootstrap.web_application(cores[-1])
+        cores.append(make_core(settings))
+        return web_application(cores[-1])
 
     yield make
     for core in cores:
@@ -157,8 +160,8 @@ def test_tables_of_another_version_make_it_not_ready(made: Made, settings: Setti
 def test_what_is_due_by_the_clock_is_done_even_when_no_message_comes(
     settings: Settings, session: Session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bootstrap, "UPKEEP_SECONDS", 0.01)
-    core, ended = bootstrap.make_core(settings), threading.Event()
+    monkeypatch.setattr(delivery, "UPKEEP_SECONDS", 0.01)
+    core, ended = make_core(settings), threading.Event()
     hour_ago = core.clock() - timedelta(hours=1)
     session.add(
         ParkedMessage(
@@ -167,7 +170,7 @@ def test_what_is_due_by_the_clock_is_done_even_when_no_message_comes(
         )
     )  # fmt: skip
     session.commit()
-    thread = threading.Thread(target=bootstrap._keep_up, args=(core, ended))
+    thread = threading.Thread(target=delivery._keep_up, args=(core, ended))
     thread.start()
     deadline = time.monotonic() + 10
     waiting = select(Alert.kind).where(Alert.txn_no == "G1")

@@ -71,14 +71,11 @@ ALLOWED: dict[str, set[str]] = {
         "config", "contract", "database", "migrate", "monitoring", "nodes", "security", "storage", "supervision",
     },
     "bootstrap": {
-        "codes", "config", "contract", "database", "delivery", "documents", "facades", "figures", "logs", "messages",
-        "migrate", "model", "monitoring", "nodes", "notifiers", "operations", "partners", "polling", "reconciliation",
-        "security", "site", "soap", "storage", "store", "web",
+        "codes", "config", "contract", "database", "delivery", "documents", "facades", "figures", "hl7", "hl7_config",
+        "logs", "mapping", "messages", "migrate", "model", "monitoring", "nodes", "notifiers", "operations",
+        "partners", "polling", "reconciliation", "security", "site", "soap", "storage", "store", "web",
     },
     "acceptance": {"contract", "messages", "operations", "partner_config", "partners"},
-    "hl7_serving": {
-        "bootstrap", "codes", "config", "facades", "hl7", "hl7_config", "mapping", "monitoring", "nodes",
-    },
     "simulators": {"config", "contract", "documents", "mapping", "messages", "soap", "styles"},
     "demo": {
         "config", "contract", "database", "documents", "logs", "messages", "migrate", "model", "security", "serving",
@@ -86,7 +83,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "acceptance", "bootstrap", "codes", "config", "contract", "database", "database_config", "delivery", "demo",
-        "facade_config", "facades", "hl7", "hl7_serving", "logs", "mapping", "messages", "migrate", "model", "nodes",
+        "facade_config", "facades", "hl7", "logs", "mapping", "messages", "migrate", "model", "nodes",
         "operations", "partner_config", "partner_security", "partners", "reconciliation", "security", "serving",
         "sheets", "simulators", "site", "soap", "storage", "supervision",
     },

@@ -11,7 +11,7 @@ import typer
 from gateway.acceptance.kit import Kit
 from gateway.acceptance.report import WORDS, write_report
 from gateway.acceptance.running import Verdict, chosen, run
-from gateway.bootstrap import make_core
+from gateway.bootstrap.core import make_core
 from gateway.cli.partners import shown_address
 from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, is_wanted, plain_table, progress, say, show
 from gateway.config import Settings, load_settings

@@ -34,7 +34,7 @@ def serve(log_file: LogFile = None, parent: Parent = None, folder: Folder = HERE
     """Run the process that takes HL7 at the ports of [[hl7]] alone; `gateway serve` runs it with all others."""
     if parent is not None:
         die_with(parent)
-    from gateway.hl7_serving import run_hl7_server
+    from gateway.bootstrap.hl7 import run_hl7_server
 
     settings = load_settings(folder)
     logs.configure("hl7", file=log_file)

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.bootstrap import Core, make_core
+from gateway.bootstrap.core import Core, make_core
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
 from gateway.config import load_settings
 from gateway.delivery import redrive

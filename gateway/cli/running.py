@@ -59,7 +59,7 @@ def web(
     """Run the web server alone, for a site that starts its processes by itself; the database must be there."""
     if parent is not None:
         die_with(parent)
-    from gateway.bootstrap import run_web_server
+    from gateway.bootstrap.web import run_web_server
 
     settings = load_settings(folder)
     logs.configure("web", file=log_file)
@@ -75,7 +75,7 @@ def worker(
     """Run one process that delivers to partners; as many as are wanted, on any machine that reaches the database."""
     if parent is not None:
         die_with(parent)
-    from gateway.bootstrap import run_delivery_worker
+    from gateway.bootstrap.delivery import run_delivery_worker
 
     settings = load_settings(folder)
     logs.configure(name, file=log_file)
@@ -90,7 +90,7 @@ def polling(
     """Run one process that reads partners' tables and views; of several, on any machine, one reads each poll."""
     if parent is not None:
         die_with(parent)
-    from gateway.bootstrap import run_polling
+    from gateway.bootstrap.polling import run_polling
 
     settings = load_settings(folder)
     logs.configure("polling", file=log_file)

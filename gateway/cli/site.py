@@ -188,7 +188,7 @@ def _check_folder(partner: Partner) -> Finding:
 
 
 def _check_hl7(settings: Settings) -> Finding:
-    from gateway.hl7_serving import port_tls  # takes a third of a second, too
+    from gateway.bootstrap.hl7 import port_tls  # takes a third of a second, too
 
     for port in settings.hl7:
         port_tls(settings.folder, port)

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all polls of a process are given; gateway/bootstrap.py puts it together."""
+    """What all polls of a process are given; gateway/bootstrap puts it together."""
 
     sessions: sessionmaker[Session]
     database_url: str

@@ -56,7 +56,7 @@ class IndexPage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of; gateway/bootstrap.py puts them together."""
+    """What the application is made of; gateway/bootstrap puts them together."""
 
     contract: Contract
     wire: Wire

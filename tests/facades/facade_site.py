@@ -18,7 +18,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from emptying import clear
-from gateway import bootstrap
+from gateway.bootstrap.core import make_core
+from gateway.bootstrap.web import web_application
 from gateway.config import Settings, read_facade
 from gateway.contract import Contract
 from gateway.facade_config import Facade
@@ -77,9 +78,9 @@ class Site:
         facades = tuple(facade_of(name, **changes) for name in sets)
         url = SecretStr(engine.url.render_as_string(hide_password=False))
         settings = Settings(folder=folder, hospital_code="44643245-7", database_url=url, facades=facades)
-        self.core = bootstrap.make_core(settings)
+        self.core = make_core(settings)
         self._server = make_server(
-            "127.0.0.1", 0, bootstrap.web_application(self.core), server_class=_Server, handler_class=_Quiet
+            "127.0.0.1", 0, web_application(self.core), server_class=_Server, handler_class=_Quiet
         )
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

@@ -10,14 +10,14 @@ import pytest
 from facade_site import Site, sample
 from sqlalchemy.orm import Session
 
-from gateway.bootstrap import make_doors
+from gateway.bootstrap.doors import make_doors
+from gateway.bootstrap.hl7 import make_door
 from gateway.codes import tables, unmapped
 from gateway.codes.coverage import Listener, coverage
 from gateway.codes.lines import Line
 from gateway.codes.tables import Name
 from gateway.facades.asked_codes import Received
 from gateway.hl7_config import Hl7Message, Hl7Port
-from gateway.hl7_serving import make_door
 from gateway.model.code_table import UnmappedCode
 from gateway.model.journal import Alert
 from gateway.monitoring import Metrics

@@ -13,7 +13,8 @@ import pytest
 from facade_site import PASSWORD, SETS, Reply, Site, facade_of, in_string, sample, words
 from pydantic import SecretStr
 
-from gateway import bootstrap
+from gateway.bootstrap.core import make_core
+from gateway.bootstrap.web import web_application
 from gateway.config import Settings
 from gateway.security.secrets import create_key_file
 
@@ -38,7 +39,7 @@ def test_without_its_database_the_gateway_says_come_again(tmp_path: Path):
     create_key_file(tmp_path / "secret.key")
     away = SecretStr("postgresql+psycopg://u:p@127.0.0.1:1/x")
     settings = Settings(folder=tmp_path, hospital_code="44643245-7", database_url=away, facades=(facade_of(SET),))
-    core = bootstrap.make_core(settings)
+    core = make_core(settings)
     body = in_string(sample(NEW)).encode()
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST", "PATH_INFO": f"/facade/{SET}", "QUERY_STRING": "", "CONTENT_TYPE": "text/xml",
@@ -46,7 +47,7 @@ def test_without_its_database_the_gateway_says_come_again(tmp_path: Path):
         "HTTP_AUTHORIZATION": "Basic " + base64.b64encode(f"HIS:{PASSWORD}".encode()).decode(),
     }  # fmt: skip
     told: list[str] = []
-    content = b"".join(bootstrap.web_application(core)(environ, lambda status, _: told.append(status)))
+    content = b"".join(web_application(core)(environ, lambda status, _: told.append(status)))
     core.codes.close()
     core.engine.dispose()
     reply = Reply(int(told[0][:3]), {}, content)

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from emptying import clear
-from gateway import bootstrap
+from gateway.bootstrap.core import make_core
+from gateway.bootstrap.doors import make_doors
 from gateway.config import Settings
 from gateway.errors import InvalidMessage, NotAllowed, NotAuthenticated
 from gateway.facades.intake import Arrival, Intake
@@ -41,8 +42,8 @@ def intake(engine: Engine, tmp_path: Path) -> Iterator[Intake]:
         session.commit()
     create_key_file(tmp_path / "secret.key")
     url = SecretStr(engine.url.render_as_string(hide_password=False))
-    core = bootstrap.make_core(Settings(folder=tmp_path, hospital_code="44643245-7", database_url=url))
-    yield bootstrap.make_doors(core).intake
+    core = make_core(Settings(folder=tmp_path, hospital_code="44643245-7", database_url=url))
+    yield make_doors(core).intake
     core.engine.dispose()
 
 

@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from gateway import bootstrap, migrate
+from gateway import migrate
+from gateway.bootstrap.core import make_core
+from gateway.bootstrap.web import web_application
 from gateway.config import Settings, Storage
 from gateway.contract import Contract
 from gateway.database.embedded import EmbeddedDatabase
@@ -50,8 +52,8 @@ class SmallSite:
         settings = Settings(
             folder=self.place, hospital_code="44643245-7", storage=Storage(free_megabytes=free_megabytes)
         )
-        self.core = bootstrap.make_core(settings, pool_size=2)
-        self._application = bootstrap.web_application(self.core)
+        self.core = make_core(settings, pool_size=2)
+        self._application = web_application(self.core)
 
     def close(self) -> None:
         self.core.engine.dispose()

@@ -20,7 +20,11 @@ import requests
 from lxml import etree
 from sqlalchemy import select
 
-from gateway import bootstrap, hl7_serving
+from gateway.bootstrap import hl7
+from gateway.bootstrap.core import make_core
+from gateway.bootstrap.doors import make_doors
+from gateway.bootstrap.polling import polled
+from gateway.bootstrap.web import web_application
 from gateway.config import load_settings
 from gateway.database.embedded import libpq_url
 from gateway.delivery.worker import DeliveryWorker
@@ -125,7 +129,7 @@ class House:
             self._add_facade(name, kind, settings)
         self._write(routes, extra)
         self.settings = load_settings(folder)
-        self.core = bootstrap.make_core(self.settings, pool_size=10)
+        self.core = make_core(self.settings, pool_size=10)
         self._add_clients()
 
     # --- the site -----------------------------------------------------------------------------------------------------
@@ -217,7 +221,7 @@ class House:
 
     @contextmanager
     def _web(self) -> Iterator[None]:
-        server = make_server("127.0.0.1", self.port, bootstrap.web_application(self.core), _Server, _Quiet)
+        server = make_server("127.0.0.1", self.port, web_application(self.core), _Server, _Quiet)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -230,9 +234,9 @@ class House:
     @contextmanager
     def _pipes(self) -> Iterator[None]:
         """The ports where HL7 comes in."""
-        doors, metrics, work = bootstrap.make_doors(self.core), Metrics(), []
+        doors, metrics, work = make_doors(self.core), Metrics(), []
         for port in self.settings.hl7:
-            door = hl7_serving.make_door(self.core, doors, metrics, port)
+            door = hl7.make_door(self.core, doors, metrics, port)
             listening = socket.create_server((port.host, port.port))
             listener = Listener(port.name, listening, door.answer)
             thread = threading.Thread(target=listener.serve)
@@ -252,7 +256,7 @@ class House:
         stopping = threading.Event()
         for system in self.simulators.values():
             system.wait_until_it_answers()
-        around = bootstrap._polled(self.core)
+        around = polled(self.core)
         thread = threading.Thread(target=run_polls, args=(self.settings.partners, around, stopping))
         thread.start()
         try:

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from gateway.bootstrap import Core, Doors, make_core, make_doors, presence_of, process_metrics
+from gateway.bootstrap.core import Core, make_core, presence_of, process_metrics
+from gateway.bootstrap.doors import Doors, make_doors
 from gateway.codes.translating import DatabaseCodes
 from gateway.config import ConfigurationError, Settings
 from gateway.facades.hl7 import Hl7Door
