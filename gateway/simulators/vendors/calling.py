@@ -143,6 +143,18 @@ def handled(values: Mapping[str, Any], number: str, doctor: str, acted_at: str) 
     )
 
 
+def flat(root: str, fields: Mapping[str, Any]) -> str:
+    """A message without levels, in a vendor's own words; what has no value is left out."""
+    return f"<{root}>{''.join(element(name, value) for name, value in fields.items())}</{root}>"
+
+
+def when(values: Mapping[str, Any], pattern: str) -> str:
+    """When it happened, as the vendor writes times; now, when `occurred_at` does not say."""
+    told = values.get("occurred_at")
+    at = datetime.fromisoformat(str(told)) if told else datetime.now(HOSPITAL_TIME)
+    return at.strftime(pattern)
+
+
 def new_number(prefix: str) -> str:
     """A number nobody has used."""
     return f"{prefix}-{uuid.uuid4().hex[:16].upper()}"

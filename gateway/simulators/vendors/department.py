@@ -118,12 +118,16 @@ class Department(Vendor):
         """A message in the operation of its facade."""
         raise NotImplementedError
 
-    def _status(self, values: Mapping[str, Any]) -> Sent:
-        """`event` as our contract has them; a REGISTER is one on its own screen, too."""
+    def happened(self, values: Mapping[str, Any]) -> tuple[Record, str]:
+        """The requisition a state is told of, and our word for that. A REGISTER is one on its own screen, too."""
         order, event = self.known(values), str(values.get("event", "REGISTER"))
-        state = {"REGISTER": REGISTERED, "CANCEL_REG": WAITING}.get(event)
-        if state is not None:
-            self.act("register" if state == REGISTERED else "unregister", order["requisition_no"])
+        action = {"REGISTER": "register", "CANCEL_REG": "unregister"}.get(event)
+        if action is not None and order["state"] != CANCELLED:
+            self.act(action, order["requisition_no"])
+        return order, event
+
+    def _status(self, values: Mapping[str, Any]) -> Sent:
+        order, event = self.happened(values)
         fields = (
             element("RequisitionNo", order["requisition_no"])
             + element("Event", event)

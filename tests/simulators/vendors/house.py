@@ -79,7 +79,7 @@ class Told:
             text = text.partition("?>")[2]
         for element in etree.fromstring(text).iter(etree.Element):
             yield element
-            if (element.text or "").startswith(("<?xml", "<Response", "<ESBEntry")):
+            if (element.text or "").startswith(("<?xml", "<Response", "<Result>", "<ESBEntry", "<返回>")):
                 yield from self._elements(element.text)
 
     @property

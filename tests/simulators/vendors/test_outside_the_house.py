@@ -33,6 +33,7 @@ SYSTEMS = {
     "POCT": "poct",
     "TJ": "health-check",
 }
+FACADES = {"PHARMACY": ("pharmacy", {})}
 ROUTES = {
     "SubmitRequisition": ("PACS",),
     "SubmitRequisition LAB": ("REFLAB",),
@@ -164,7 +165,7 @@ def test_a_reference_laboratory_sees_no_name_gets_its_own_codes_and_waits_for_th
 
 
 def test_a_pharmacy_speaks_chinese_in_gbk_and_lets_go_what_it_has_not_packed(house: House):
-    number = house.order(perform_dept_code="YF01", patient=patient("欧阳𠮷"))
+    number = house.order(perform_dept_code="YF01", patient=patient("欧阳喆堃"))
     order = house.remembered("PHARMACY", "worklist", requisition_no=number)
     assert order["items"][0]["code"] == "CT0203"
     assert house.seen("PHARMACY", "PrescriptionSend", requisition_no=number)["result_code"] == "成功"
@@ -178,11 +179,38 @@ def test_a_pharmacy_speaks_chinese_in_gbk_and_lets_go_what_it_has_not_packed(hou
     )
     assert cancelled.code == "0", cancelled.text
     assert house.remembered("PHARMACY", "worklist", requisition_no=number)["state"] == "CANCELLED"
+    told = house.say("PHARMACY", "ReportStatus", requisition_no=number)
+    assert (told.find("JG"), told.find("SM")) == ("失败", "申请单已取消、已退单或已退费，不能登记。（STA-410）")
+
+
+def test_how_far_a_parcel_is_reaches_his_from_words_in_gbk(house: House):
+    number, message = house.order(perform_dept_code="YF01", patient=patient("欧阳喆堃")), new("YF")
+    house.remembered("PHARMACY", "worklist", requisition_no=number)
+    same = {"requisition_no": number, "message_id": message, "courier": "喆堃珺", "occurred_at": present()}
+    told = [house.say("PHARMACY", "ReportStatus", **same) for _ in range(2)]
+    assert [(one.find("JG"), one.find("SM")) for one in told] == [("成功", "成功"), ("成功", "重复报文，已处理")]
+    assert len({one.find("LSH") for one in told}) == 1
+    assert house.remembered("HIS", "statuses", requisition_no=number)["event"] == "REGISTER"
+    done = house.say("PHARMACY", "ReportStatus", requisition_no=number, event="EXAM_DONE")
+    assert done.find("JG") == "成功", done.text
+
+
+def test_a_name_that_gbk_does_not_have_is_refused_by_the_pharmacy_and_waits_for_a_person(house: House):
+    number = house.order(perform_dept_code="YF01", patient=patient("欧阳𠮷䶮㛃"))
+    (sent,) = until(
+        lambda: [
+            one
+            for one in house.deliveries("PHARMACY", "SubmitRequisition")
+            if number in one.request and one.state == "DEAD"
+        ]
+    )
+    assert (sent.last_code, sent.attempts) == ("REFUSED", 1)
+    assert [one["result_code"] for one in house.log("PHARMACY", requisition_no=number)] == ["失败"]
 
 
 def test_a_value_of_a_device_without_a_visit_is_taken_and_its_flood_is_one_value(house: House):
     value = new("POCT")
-    flood = {"critical_id": value, "found_at": datetime.now(HOSPITAL_TIME).isoformat(timespec="seconds")}
+    flood = {"critical_id": value, "found_at": present()}
     answers = {house.say("POCT", "PushCriticalValue", **flood).code for _ in range(5)}
     assert answers == {"0"}
     assert house.remembered("HIS", "critical_values", critical_id=value)
@@ -252,6 +280,10 @@ def map_items(house: House, **codes: str) -> None:
         lines = [Line(ours, theirs) for ours, theirs in codes.items()]
         tables.activate(session, table, tables.add_draft(session, table, lines, "test", "test", now), "test", now)
         go_on(session, settle(session, now), now)
+
+
+def present() -> str:
+    return datetime.now(HOSPITAL_TIME).isoformat(timespec="seconds")
 
 
 def one_item(code: str) -> tuple[Any, ...]:
