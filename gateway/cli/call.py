@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import ssl
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from lxml import etree
 from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, one_line, read_password, show_xml
 from gateway.config import load_settings
 from gateway.contract import NAMESPACE, Contract
+from gateway.partners.connection import usual_tls
 
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -112,9 +112,7 @@ def _post(address: SplitResult, body: bytes, headers: dict[str, str], seconds: f
     host, path = str(address.hostname), address.path or "/"
     connection: http.client.HTTPConnection
     if address.scheme == "https":
-        connection = http.client.HTTPSConnection(
-            host, address.port, timeout=seconds, context=ssl.create_default_context()
-        )
+        connection = http.client.HTTPSConnection(host, address.port, timeout=seconds, context=usual_tls())
     else:
         connection = http.client.HTTPConnection(host, address.port, timeout=seconds)
     try:

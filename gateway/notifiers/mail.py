@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import smtplib
-import ssl
 from email.message import EmailMessage
 
 from gateway.critical_rules import SmtpNotifier
 from gateway.notifiers.notice import Notice, NotTaken
+from gateway.partners.connection import usual_tls
 
 
 class Mail:
@@ -28,7 +28,7 @@ class Mail:
             raise NotTaken("SMTP-SOME-REFUSED")
 
     def _connected(self) -> smtplib.SMTP:
-        settings, trusted = self._settings, ssl.create_default_context()
+        settings, trusted = self._settings, usual_tls()
         if settings.security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 settings.host, settings.port, timeout=settings.timeout_seconds, context=trusted

@@ -193,12 +193,15 @@ class _TlsConnection(HTTPConnection):
         self.sock = _encrypted(self.host, self.port, self._tls)
 
 
-@cache
-def _tls_context() -> ssl.SSLContext:
+def usual_tls() -> ssl.SSLContext:
     """Trusts what the operating system trusts: a hospital's own authority is installed there, or in SSL_CERT_FILE."""
     context = ssl.create_default_context()
     context.verify_flags = VERIFY_FLAGS
     return context
+
+
+_tls_context = cache(usual_tls)
+"""One for all partners: to read the authorities takes milliseconds."""
 
 
 def connection_to(url: SplitResult, tls: TlsSource | None = None) -> HTTPConnection:

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from gateway.hl7.er7 import read, value, write_bytes
 from gateway.hl7.listener import Listener
 from gateway.model.requisition import Requisition
 from gateway.simulators.process import free_port
-from tests.partners.certificates import Authority
+from tests.partners.certificates import Authority, client_context
 
 RARE = "𠮷䶮㛃"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
@@ -393,12 +392,12 @@ def test_a_charge_is_booked_only_when_billing_says_so_and_may_be_given_back(hosp
 
 
 def test_a_sender_may_prove_itself_by_its_certificate(hospital: Hospital):
-    known = ssl.create_default_context(cafile=str(hospital.folder / "hospital-ca.pem"))
+    known = client_context(hospital.folder / "hospital-ca.pem")
     known.load_cert_chain(hospital.folder / "LIS.pem", hospital.folder / "LIS.key")
     with known.wrap_socket(hospital.connect("SECURE"), server_hostname="127.0.0.1") as sender:
         sender.sendall(b"\x0b" + status("NONE", "L70").encode() + b"\x1c\r")
         assert b"MSA|AE|L70|" in sender.recv(65536)
-    stranger = ssl.create_default_context(cafile=str(hospital.folder / "hospital-ca.pem"))
+    stranger = client_context(hospital.folder / "hospital-ca.pem")
     with suppress(OSError), stranger.wrap_socket(hospital.connect("SECURE"), server_hostname="127.0.0.1") as sender:
         sender.sendall(b"\x0b" + status("NONE", "L71").encode() + b"\x1c\r")
         assert sender.recv(65536) == b""

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from gateway.hl7.listener import Listener, Patience
 from gateway.hl7.mllp import Frames, NotMllp, framed
-from tests.partners.certificates import Authority, server_context
+from tests.partners.certificates import Authority, client_context, server_context
 
 
 def test_frames_come_in_any_pieces():
@@ -193,8 +192,8 @@ def test_half_a_message_is_waited_for_only_a_little_at_the_end():
 def test_who_has_no_certificate_of_the_hospital_is_not_heard(tmp_path: Path):
     authority = Authority(tmp_path)
     tls = server_context(authority.issue("127.0.0.1"), authority)
-    known = ssl.create_default_context(cafile=str(authority.file))
-    stranger = ssl.create_default_context(cafile=str(authority.file))
+    known = client_context(authority.file)
+    stranger = client_context(authority.file)
     client = authority.issue("LIS")
     known.load_cert_chain(client.certificate, client.key)
     with listening(tls=tls) as listener:

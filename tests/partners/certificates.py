@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from gateway.partners.connection import VERIFY_FLAGS
+
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -81,6 +83,13 @@ def server_context(issued: Issued, clients: Authority | None = None) -> ssl.SSLC
     if clients is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(clients.file)
+    return context
+
+
+def client_context(authority: Path) -> ssl.SSLContext:
+    """A client's end of TLS, with the same demands in every Python as the gateway has."""
+    context = ssl.create_default_context(cafile=str(authority))
+    context.verify_flags = VERIFY_FLAGS
     return context
 
 
