@@ -328,7 +328,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _read_partner(path: Path) -> Partner:
     values = _read_toml(path)
     _read_secret(path, values, "password")
-    for table, key in (("insurance", "secret"), ("tls", "key_password"), ("auth", "key_password")):
+    for table, key in (("insurance", "secret"), ("hook", "secret"), ("tls", "key_password"), ("auth", "key_password")):
         if isinstance(values.get(table), dict):
             _read_secret(path, values[table], key)
     if isinstance(values.get("auth"), dict):

@@ -20,8 +20,13 @@ OUR_CONTRACT = "canonical"
 INSURANCE_INTERFACE = "insurance"
 HL7_MLLP = "hl7-mllp"
 DATABASE = "database"
+HOOK = "hook"
 MAPPED = ("typed", "call-interface", "hip-message-server", "tech-service", "call", "single", "esb-entry", "hl7-string")
 """Dialects of partners with a contract of their own: their WSDL and stylesheets stand in their folder."""
+WITHOUT_WSDL = (HL7_MLLP, DATABASE, HOOK)
+"""Dialects of partners for which stylesheets are written too, but that have no WSDL."""
+NOT_ABOUT_THE_MESSAGE = frozenset({401, 407, 408, 413, 429})
+"""HTTP statuses after which the same message may succeed, or by which everybody means the same."""
 Xpath = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -56,6 +61,24 @@ class InsurancePlatform(Strict):
     paasid: str = ""
     """Our account at the platform's door, sent with a signature."""
     secret: SecretStr | None = None
+
+
+class Hook(Strict):
+    """How a partner answers that only takes HTTP POSTs: the table [hook] of its partner.toml."""
+
+    answers: Literal["json", "xml", "text"] | None = None
+    """What its answers hold, where that is not what it is sent."""
+    refuses: tuple[Annotated[int, Field(ge=400, le=499)], ...] = ()
+    """HTTP statuses by which its own program says no, whatever the answer holds."""
+    secret: SecretStr | None = None
+    """By which every body is signed, as the notices of webhooks are."""
+
+    @field_validator("refuses")
+    @classmethod
+    def _statuses_are_of_programs(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if wrong := sorted(NOT_ABOUT_THE_MESSAGE.intersection(value)):
+            raise ValueError(f"{wrong[0]} is said by web servers, not about the message: leave it out")
+        return value
 
 
 class FieldLimit(Strict):
@@ -109,7 +132,7 @@ class MappedOperation(Strict):
     operation: str | None = None
     """Its name in the partner's WSDL; in a string style it may be left out, when the style or the WSDL has only one."""
     function: str = ""
-    """In a string style: what it is called inside (serverName, action, FuncCode, Fid)."""
+    """In a string style what it is called inside (serverName, action, FuncCode, Fid); of a hook the path below url."""
     request: FileName
     """The stylesheet from our request to theirs."""
     response: FileName | None = None
@@ -141,6 +164,7 @@ class Partner(Strict):
         "hl7-string",
         "hl7-mllp",
         "database",
+        "hook",
     ] = "canonical"
     url: AnyUrl
     """http or https; of dialect "hl7-mllp" mllp://host:port or mllps://host:port; of "database" where that is."""
@@ -169,8 +193,8 @@ class Partner(Strict):
     service: str | None = None
     port: str | None = None
     """Which of several services and ports of the WSDL; the first of the SOAP version when absent."""
-    payload: Literal["xml", "hl7", "json", "text"] = "xml"
-    """What the strings of a string style hold."""
+    payload: Literal["xml", "hl7", "json", "text", "form"] = "xml"
+    """What the strings of a string style hold, or the body of a hook; "form" is for hooks alone."""
     charset: Literal["utf-8", "gb18030", "gbk", "gb2312"] = "utf-8"
     """In which the inner XML is written, and the envelope around it."""
     declaration: bool = False
@@ -185,6 +209,8 @@ class Partner(Strict):
     """Operation of ours -> how the partner carries it out; SubmitRequisition.CANCEL: that action of it otherwise."""
     insurance: InsurancePlatform | None = None
     """Of an insurance platform, and of no other."""
+    hook: Hook = Hook()
+    """Of a partner of dialect "hook", and of no other."""
     database: DatabaseAccess | None = None
     """Of a partner of dialect "database", and of no other."""
     polls: tuple[Poll, ...] = ()
@@ -228,6 +254,23 @@ class Partner(Strict):
         needs_envelope = self.auth.kind not in ("none", "basic") or self.auth.soap_header is not None
         if self.insurance is not None and needs_envelope:
             raise ValueError("an insurance platform gets no SOAP: auth.kind is basic or none, with http_headers")
+        if self.dialect == HOOK and needs_envelope:
+            raise ValueError("a hook gets no SOAP: auth.kind is basic or none, with http_headers")
+        return self
+
+    @model_validator(mode="after")
+    def _hook_is_one(self) -> Partner:
+        if self.dialect != HOOK:
+            if self.hook != Hook() or self.payload == "form":
+                raise ValueError('[hook] and payload = "form" belong to dialect = "hook"')
+            return self
+        if self.payload == "hl7":
+            raise ValueError('a hook is sent payload = "json", "xml", "form" or "text"')
+        if self.wsdl is not None:
+            raise ValueError("a hook has no wsdl: leave it out")
+        for name, operation in self.operations.items():
+            _refuse_no_path(name, operation.function)
+            _refuse_other_places(operation.success or self.success)
         return self
 
     @field_validator("maintenance")
@@ -240,8 +283,8 @@ class Partner(Strict):
     def _mapped_has_its_files(self) -> Partner:
         if self.is_mapped and self.wsdl is None:
             raise ValueError(f'dialect = "{self.dialect}" needs wsdl, the partner\'s own in its folder')
-        if self.operations and not (self.is_mapped or self.dialect in (HL7_MLLP, DATABASE)):
-            raise ValueError(f"[operations] belongs to the dialects {', '.join((*MAPPED, HL7_MLLP, DATABASE))}")
+        if self.operations and self.dialect not in (*MAPPED, *WITHOUT_WSDL):
+            raise ValueError(f"[operations] belongs to the dialects {', '.join((*MAPPED, *WITHOUT_WSDL))}")
         return self
 
     @property
@@ -262,3 +305,19 @@ class Partner(Strict):
     def path(self, name: str) -> Path:
         """Where a file of its folder is."""
         return self.folder / name
+
+
+def _refuse_no_path(operation: str, function: str) -> None:
+    path, _, query = function.partition("?")
+    if not function.isprintable() or "#" in function or "\\" in function or ".." in path.split("/") or "//" in path:
+        raise ValueError(f"operations.{operation}.function is a path below url, such as queue/status")
+    if not query.isascii() or " " in query:
+        raise ValueError(f"operations.{operation}.function: what follows ? is written as in an address")
+
+
+def _refuse_other_places(success: Success) -> None:
+    """A hook has an HTTP status, which is its code, and what its body holds; a yes comes with no other status."""
+    if success.at not in ("payload", "code"):
+        raise ValueError('success.at of a hook is "payload" or "code", which is the HTTP status')
+    if success.at == "code" and not all(word.isdecimal() and 200 <= int(word) < 300 for word in success.accepted):
+        raise ValueError('success.at = "code" of a hook needs accepted = ["200"], HTTP statuses from 200 to 299')

@@ -24,7 +24,7 @@ from gateway.config import (
 from gateway.contract import Contract
 from gateway.critical_rules import CriticalLevel, CriticalRules, CriticalTimesRule, SmtpNotifier, WebhookNotifier
 from gateway.hl7_config import Hl7Message, Hl7Port
-from gateway.partner_config import FieldLimit, MappedOperation, Partner, Success
+from gateway.partner_config import FieldLimit, Hook, MappedOperation, Partner, Success
 from gateway.partner_security import Auth, Login, Tls
 
 
@@ -197,7 +197,7 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
-PARTNERS = [Partner, MappedOperation, Success, FieldLimit, Tls, Auth, Login]
+PARTNERS = [Partner, MappedOperation, Success, FieldLimit, Hook, Tls, Auth, Login]
 PORTS = [Hl7Port, Hl7Message]
 PARTS = [
     Settings,

@@ -24,10 +24,11 @@ from gateway.mapping.codes import Unmapped
 from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
 from gateway.messages.wire import Wire
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
-from gateway.partner_config import DATABASE, HL7_MLLP, OUR_CONTRACT, Partner
+from gateway.partner_config import HOOK, OUR_CONTRACT, WITHOUT_WSDL, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.client import Reply
 from gateway.partners.failures import UnusableReply
+from gateway.partners.hook import Hook
 from gateway.partners.mapped import Mapped, Surroundings
 from gateway.partners.registry import DIALECTS
 from gateway.partners.reply import answer_or_fault
@@ -64,7 +65,7 @@ def check(
     settings = load_settings(folder)
     partner = settings.partner(name)
     checked = Checked(settings, partner, tuple(only or ()))
-    if partner.is_mapped or partner.dialect in (HL7_MLLP, DATABASE):
+    if partner.is_mapped or partner.dialect in WITHOUT_WSDL:
         checked.files()
     elif partner.dialect != OUR_CONTRACT:
         raise Failure(
@@ -80,7 +81,8 @@ def check(
 
 def broken_files(settings: Settings, partner: Partner) -> Iterator[str]:
     """What is wrong with the files of a partner that has a contract of its own, one line each."""
-    mapped = Mapped(partner, surroundings(settings, Codes()))
+    dialect = Hook if partner.dialect == HOOK else Mapped
+    mapped = dialect(partner, surroundings(settings, Codes()))
     for operation in partner.operations:
         try:
             mapped.operation_of(mapped.mapping(*operation.split(".", 1)))
@@ -178,14 +180,16 @@ class Checked:
         say(f"✓ {operation}: {settings.request} makes a request of {theirs}")
         if isinstance(envelope, str):
             show_lines(envelope)
-            return
-        show_message(envelope)
-        body = envelope[-1]
-        described = port.operation(theirs) if port is not None else None
-        if schema is not None and len(body) and described is not None and described.style == "document":
-            self._validate(operation, schema, body[0])
-        own = re.compile(rf"{re.escape(operation)}(\.\d+)?\.reply\.xml")  # and none of another action
-        for path in sorted(self._partner.path("samples").glob("*.reply.xml")):
+            if not isinstance(self._dialect, Hook):
+                return
+        else:
+            show_message(envelope)
+            body = envelope[-1]
+            described = port.operation(theirs) if port is not None else None
+            if schema is not None and len(body) and described is not None and described.style == "document":
+                self._validate(operation, schema, body[0])
+        own = re.compile(rf"{re.escape(operation)}(\.\d+)?\.reply\.(xml|json|txt)")  # and none of another action
+        for path in sorted(self._partner.path("samples").glob("*.reply.*")):
             if own.fullmatch(path.name):
                 self._reply(operation, path)
 
@@ -232,6 +236,8 @@ class Checked:
         """What an answer of the partner's that was kept in its folder would mean."""
 
         def understood(mapped: Mapped, request: Any, stamp: Stamp) -> PartnerAnswer:
+            if isinstance(mapped, Hook):
+                return mapped.understand_reply(_plain(operation), request, stamp, _kept(path))
             child = answer_or_fault(Reply(200, "text/xml", _enveloped(path)))
             return (
                 child
@@ -358,7 +364,7 @@ def show_message(envelope: etree._Element) -> None:
 
 
 def show_lines(text: str) -> None:
-    """A message of HL7, a segment on each line."""
+    """A message of HL7, a segment on each line; the body of a hook."""
     for line in text.splitlines():
         say(line)
 
@@ -375,12 +381,23 @@ def _inside(text: str) -> etree._Element | str | None:
         return None
 
 
-def _enveloped(path: Path) -> bytes:
-    """A kept answer as it comes: an envelope, or only what stands in its body."""
+def _kept(path: Path) -> Reply:
+    """A kept answer of a hook; ReportStatus.422.reply.json came with HTTP 422, one without a number with 200."""
+    number = path.name.removesuffix(f".reply{path.suffix}").rpartition(".")[2]
+    is_status = number.isdecimal() and int(number) >= 100
+    return Reply(int(number) if is_status else 200, "", _content_of(path))
+
+
+def _content_of(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as problem:
         raise ConfigurationError(f"{path} cannot be read: {problem.strerror}.") from None
+
+
+def _enveloped(path: Path) -> bytes:
+    """A kept answer as it comes: an envelope, or only what stands in its body."""
+    content = _content_of(path)
     if b"Envelope" in content[:2000]:
         return content
     try:

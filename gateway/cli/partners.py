@@ -17,7 +17,7 @@ from gateway.cli import downtime, partner_add, partner_check
 from gateway.cli.terminal import HERE, Failure, Folder, note, one_line, plain_table, say, show
 from gateway.config import Settings, load_settings
 from gateway.contract import WSDL
-from gateway.partner_config import DATABASE, HL7_MLLP, Partner
+from gateway.partner_config import DATABASE, HL7_MLLP, HOOK, Partner
 from gateway.partners.client import Door
 from gateway.partners.database.checking import look
 from gateway.partners.expiry import ending, terms_of_partner
@@ -55,8 +55,9 @@ def ping(
 ) -> None:
     """Connect to a partner, shake hands if it has TLS, ask for its WSDL, and say how long each took.
 
-    An insurance platform has no WSDL: that it answers HTTP at its address is all that is asked. One that takes HL7 over
-    MLLP is sent nothing. Of one that offers its database the tables and polls of the settings are looked for.
+    An insurance platform and a hook have no WSDL: that it answers HTTP at its address is all that is asked. One that
+    takes HL7 over MLLP is sent nothing. Of one that offers its database the tables and polls of the settings are looked
+    for.
     """
     settings = load_settings(folder)
     partner = settings.partner(name)
@@ -66,7 +67,7 @@ def ping(
         return
     connection = _connected(partner)
     try:
-        if partner.insurance is not None:
+        if partner.insurance is not None or partner.dialect == HOOK:
             _ask_for_answer(partner, connection)
         elif partner.dialect != HL7_MLLP:
             _ask_for_wsdl(partner, connection)

@@ -25,7 +25,7 @@ from gateway.facade_config import Facade
 from gateway.mapping.errors import StylesheetBroken
 from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.nodes.joining import refuse_foreign_key
-from gateway.partner_config import Partner
+from gateway.partner_config import HOOK, Partner
 from gateway.partner_security import Tls
 from gateway.partners.expiry import ending, terms_of_partner
 from gateway.partners.field_limits import unknown_fields
@@ -163,7 +163,7 @@ def _check_partners(settings: Settings) -> Finding:
     for partner in settings.partners:
         if partner.password is not None and partner.username is None:
             raise ConfigurationError(f"Partner {partner.name} has a password but no username.")
-        if partner.is_mapped and (broken := list(broken_files(settings, partner))):
+        if (partner.is_mapped or partner.dialect == HOOK) and (broken := list(broken_files(settings, partner))):
             more = f" ({len(broken) - 1} more: `gateway partner check {partner.name}`)" if len(broken) > 1 else ""
             raise ConfigurationError(broken[0] + more)
     addresses = ", ".join(f"{partner.name} {shown_address(partner)}" for partner in settings.partners)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from lxml import etree
 
@@ -58,6 +59,8 @@ def write(content: etree._Element | str, form: str, charset: str = "utf-8", *, d
         return _written_hl7(content, charset)
     if form == "json":
         return json_form.write(content)
+    if form == "form":
+        return _written_form(content, charset)
     if form == "text":
         return "".join(content.itertext())
     head = f'<?xml version="1.0" encoding="{charset.upper()}"?>' if declaration else ""
@@ -70,3 +73,12 @@ def _written_hl7(content: etree._Element, charset: str) -> str:
         return er7.write(content, codec_of(charset))
     except InvalidMessage as problem:
         raise MappingFailed(f"The stylesheet makes no HL7 message: {problem.text_en}") from None
+
+
+def _written_form(content: etree._Element, charset: str) -> str:
+    """The fields of a web form, one of each child; one that has elements of its own holds them as JSON."""
+    fields = [
+        (str(etree.QName(child).localname), json_form.write(child) if len(child) else child.text or "")
+        for child in content.iterchildren(etree.Element)
+    ]
+    return urlencode(fields, encoding=charset, errors="xmlcharrefreplace")

@@ -75,19 +75,20 @@ class SuccessRule:
         """Whether it looks into the message in the answer."""
         return self._at == "payload"
 
-    def judge(self, answered: Answered) -> Verdict:
-        """What the answer says."""
+    def judge(self, answered: Answered, *, only_named: bool = False) -> Verdict:
+        """What the answer says; with `only_named` a no must be named, and "*" counts for nothing."""
         value, message = self._found(self._value, answered), ""
         if self._message is not None:
             message = self._found(self._message, answered)[:LONGEST_MESSAGE]
-        return Verdict(self._meaning(value.casefold()), value[:20], message or answered.text[:LONGEST_MESSAGE])
+        meaning = self._meaning(value.casefold(), only_named=only_named)
+        return Verdict(meaning, value[:20], message or answered.text[:LONGEST_MESSAGE])
 
-    def _meaning(self, word: str) -> Meaning:
+    def _meaning(self, word: str, *, only_named: bool) -> Meaning:
         if word in self._accepted:
             return Meaning.YES
         if word in self._retry:
             return Meaning.NOT_NOW
-        if word in self._refused or (EVERY_OTHER in self._refused and word):
+        if word in self._refused or (EVERY_OTHER in self._refused and word and not only_named):
             return Meaning.NO
         return Meaning.UNCLEAR
 

@@ -1,19 +1,14 @@
-"""A channel that posts JSON to a program of the hospital, signed so that it can trust what it reads.
-
-The header X-Gateway-Signature holds `sha256=` and the HMAC-SHA256, in hexadecimal, of the time in X-Gateway-Timestamp,
-a full stop and the body.
-"""
+"""A channel that posts JSON to a program of the hospital, signed so that it can trust what it reads."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
 from http.client import HTTPException
 
 from gateway.critical_rules import WebhookNotifier
 from gateway.notifiers.notice import Notice, NotTaken
+from gateway.partners.body_signature import signature
 from gateway.partners.client import post
 from gateway.partners.connection import exchange
 from gateway.partners.failures import UnusableReply
@@ -38,9 +33,3 @@ class Webhook:
             raise NotTaken(type(problem).__name__) from None
         if not 200 <= reply.status < 300:
             raise NotTaken(f"HTTP-{reply.status}")
-
-
-def signature(secret: str, body: bytes, at: int) -> dict[str, str]:
-    """The headers by which a receiver knows who wrote the body, and when."""
-    signed = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return {"X-Gateway-Timestamp": str(at), "X-Gateway-Signature": f"sha256={signed}"}

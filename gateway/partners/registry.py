@@ -12,12 +12,13 @@ from gateway.messages.wire import Wire
 from gateway.model.partner_hold import HoldMode
 from gateway.operations.dispatch import Outcome, PartnerAnswer
 from gateway.operations.insurance_books import InsuranceBooks, InsuranceDetail, InsuranceTotals, InsuranceUnavailable
-from gateway.partner_config import DATABASE, HL7_MLLP, INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
+from gateway.partner_config import DATABASE, HL7_MLLP, HOOK, INSURANCE_INTERFACE, MAPPED, OUR_CONTRACT, Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.canonical import Canonical
 from gateway.partners.database.dialect import Database
 from gateway.partners.field_limits import FieldLimits, FieldTooLong
 from gateway.partners.hl7_mllp import Hl7Mllp
+from gateway.partners.hook import Hook
 from gateway.partners.insurance.dialect import Insurance
 from gateway.partners.mapped import Mapped, Surroundings
 
@@ -47,6 +48,7 @@ DIALECTS: dict[str, Callable[[Partner, Surroundings], Dialect]] = {
     DATABASE: Database,
     **dict.fromkeys(MAPPED, Mapped),
     HL7_MLLP: Hl7Mllp,
+    HOOK: Hook,
 }
 """A new habit of partners is one class and one line here; partner.toml chooses it by this word."""
 

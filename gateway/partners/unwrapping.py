@@ -17,7 +17,7 @@ from lxml import etree
 from gateway.errors import InvalidMessage
 from gateway.mapping.xml_text import mended
 from gateway.partners.failures import UnusableReply
-from gateway.soap.decoding import decode
+from gateway.soap.decoding import characters_of, decode
 
 LARGEST = 20 * 1024 * 1024
 """Of a reply, compressed or not."""
@@ -88,12 +88,25 @@ def parsed(body: bytes, content_type: str) -> etree._Element:
     return root
 
 
-def _text(body: bytes, content_type: str) -> bytes:
-    found = _CHARSET.search(content_type)
+def characters(body: bytes, content_type: str) -> str:
+    """The text of a reply that need not be XML. Raises UnusableReply."""
     try:
-        return decode(body, f"text/xml; charset={found[1]}" if found else "text/xml")
+        return characters_of(body, _labelled(content_type))
+    except InvalidMessage as problem:
+        raise UnusableReply("UNREADABLE", detail=problem.text_en) from None
+
+
+def _text(body: bytes, content_type: str) -> bytes:
+    try:
+        return decode(body, _labelled(content_type))
     except InvalidMessage as problem:
         raise NoXml(problem.text_en) from None
+
+
+def _labelled(content_type: str) -> str:
+    """The charset of a label, whatever else it says."""
+    found = _CHARSET.search(content_type)
+    return f"text/xml; charset={found[1]}" if found else "text/xml"
 
 
 def _root(text: bytes) -> etree._Element:

@@ -69,6 +69,12 @@ def decode(body: bytes, content_type: str, repairs: Repairs | None = None) -> by
     return _checked_markup(text) if _has_markup_to_check(text) else text
 
 
+def characters_of(body: bytes, content_type: str) -> str:
+    """The characters of a message that need not be XML, such as JSON; a wrong label is overruled as by `decode`."""
+    codec, skip = _encoding(body, charset_of(content_type))
+    return _to_utf8(body[skip:], codec, set()).decode("utf-8")
+
+
 def decode_beginning(prefix: bytes, content_type: str) -> bytes:
     """The same for the first part of a longer message, which may end in the middle of a character."""
     codec, skip = _encoding(prefix, charset_of(content_type))

@@ -22,7 +22,7 @@ from gateway.critical_rules import CriticalLevel, CriticalTimesRule, SmtpNotifie
 from gateway.database.embedded import create_database, drop_database
 from gateway.database_config import DatabaseAccess, Detail, Mark, Poll
 from gateway.migrate import newest
-from gateway.partner_config import FieldLimit, InsurancePlatform, MappedOperation, Partner, Success
+from gateway.partner_config import FieldLimit, Hook, InsurancePlatform, MappedOperation, Partner, Success
 from gateway.partner_security import Auth, Login, Tls
 from tests.partners.certificates import Authority
 
@@ -123,11 +123,11 @@ def test_the_file_of_a_new_site_shows_the_defaults():
 def test_the_example_of_a_partner_shows_every_setting_with_its_default():
     shown = with_every_line("partner.toml")
     assert set(shown) == set(Partner.model_fields) - {"name", "folder", "files", "password"} | {"password_file"}
-    tables = {"tls": Tls, "auth": Auth, "fields": FieldLimit, "operations": MappedOperation}
+    tables = {"tls": Tls, "auth": Auth, "hook": Hook, "fields": FieldLimit, "operations": MappedOperation}
     for name, part in tables.items():
         table = shown[name][0] if name == "fields" else shown[name]
         table = table["SubmitRequisition"] if name == "operations" else table
-        from_files = {"key_password": "key_password_file", "secrets": "secret_files"}
+        from_files = {"key_password": "key_password_file", "secrets": "secret_files", "secret": "secret_file"}
         assert set(table) == {from_files.get(key, key) for key in part.model_fields}
     assert set(shown["auth"]["login"]) == set(Login.model_fields)
     assert set(shown["operations"]["SubmitRequisition"]["success"]) == set(Success.model_fields)

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from gateway.critical_rules import WebhookNotifier
 from gateway.notifiers.notice import NotTaken
-from gateway.notifiers.webhook import Webhook, signature
+from gateway.notifiers.webhook import Webhook
+from gateway.partners.body_signature import signature
 from gateway.simulators.process import SimulatorProcess, free_port
 from tests.notifiers.conftest import NOTICE
 
