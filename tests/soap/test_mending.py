@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 
 import pytest
@@ -181,18 +182,57 @@ def test_chinese_that_soap_lite_turned_into_base64_is_refused_with_the_remedy(ga
     [
         '<n:ChargeItem><Request href="#1"/></n:ChargeItem><n:R id="1"><a href="#1"/></n:R>',
         '<n:ChargeItem><Request href="#1"/></n:ChargeItem><n:R id="1"/><n:R id="1"/>',
-        '<n:ChargeItem><Request href="#1"/><Request href="#1"/></n:ChargeItem><n:R id="1"/>',
+        '<n:ChargeItem><Request href="#1"/><Request href="#1"/></n:ChargeItem><n:R id="1"><a href="#1"/></n:R>',
         '<n:ChargeItem><Request href="#2"/></n:ChargeItem><n:R id="1"/>',
         '<n:ChargeItem><Request href="#1">text</Request></n:ChargeItem><n:R id="1"/>',
         '<n:ChargeItem><Request href="#1"/></n:ChargeItem><n:R id="1"/><n:S id="2"/>',
+        '<n:ChargeItem><Request href="#1"/></n:ChargeItem><n:R id="1"><a href="#2"/></n:R><n:R id="2" href="#1"/>',
         '<n:ChargeItem/><n:R id="1"><a href="#2"/></n:R><n:R id="2"><a href="#1"/></n:R>',
         '<n:ChargeItem><Request href="http://192.0.2.1/x"/></n:ChargeItem>',
         '<n:ChargeItem><Request href="#1"/></n:ChargeItem>text<n:R id="1"/>',
     ],
-    ids=["itself", "two of a name", "twice", "nobody", "with text", "one too many", "a ring", "elsewhere", "text"],
+    ids=[
+        "itself",
+        "two of a name",
+        "itself twice",
+        "no value",
+        "text",
+        "one left",
+        "ring",
+        "ring aside",
+        "url",
+        "beside",
+    ],
 )
 def test_references_that_do_not_lead_to_one_request_are_refused(gateway, body):
     assert gateway.post(around(body)).fault.blames_the_caller
+
+
+@pytest.mark.parametrize("version", BOTH)
+def test_equal_values_that_are_written_once_stand_wherever_they_are_used(gateway, version):
+    """33: Axis 1.4 writes equal objects once, here the patient's address and the code of one department."""
+    place, code = {V11: ("href", "#"), V12: ("e:ref", "")}[version], {V11: "id", V12: "e:id"}[version]
+    body, shared = text_of(sample()), []
+    for name in ("OrderingDeptCode", "DeptCode"):
+        text = re.search(f"<{name}>([^<]*)</{name}>", body)
+        assert text, name
+        shared.append(text[1])
+        body = body.replace(text[0], f'<{name} {place[0]}="{place[1]}dept"/>', 1)
+    assert shared[0] == shared[1]
+    encoding = ENC if version is V11 else "http://www.w3.org/2003/05/soap-encoding"
+    body = body.replace(" xmlns=", f' xmlns:e="{encoding}" xmlns=', 1)
+    beside = f'<multiRef xmlns:e="{encoding}" {code}="dept">{shared[0]}</multiRef>'
+    assert accepted(gateway, envelope(body + beside, version), Repair.REFERENCES) == plain_request("SubmitRequisition")
+
+
+def test_values_used_again_and_again_grow_a_message_only_so_far(gateway):
+    """34: ten values, each of them ten times the next, would be ten thousand million elements."""
+    for inside, times in (("<a/>" * 10, 10), ("x" * 100_000, 30)):
+        bomb = [f'<n:R id="{n}">' + f'<a href="#{n + 1}"/>' * times + "</n:R>" for n in range(1, 10)]
+        body = '<n:ChargeItem><Request href="#1"/></n:ChargeItem>' + "".join(bomb) + f'<n:R id="10">{inside}</n:R>'
+        reply = gateway.post(around(body))
+        assert "multiRef" in reply.fault.text
+        assert reply.seconds < 2
 
 
 def test_a_chain_of_references_is_no_way_around_the_limit_of_depth(gateway):
