@@ -105,13 +105,18 @@ def _text(answer: Any) -> str:
 
 def ours(operation: str, sender: str, fields: str, *, message_id: str = "") -> Sent:
     """A message by the gateway's own contract; `fields` are its elements after the Header, already escaped."""
+    told = request(sender, fields, message_id=message_id)
+    return Sent("/soap", f'<{operation} xmlns="{OURS}">{told}</{operation}>', action=f"{OURS}/{operation}")
+
+
+def request(sender: str, fields: str, *, message_id: str = "") -> str:
+    """The Request of our contract, in no namespace."""
     now = datetime.now(HOSPITAL_TIME).isoformat(timespec="seconds")
     header = (
         f"<Header><MessageId>{escape(message_id or new_number(sender))}</MessageId><SenderCode>{sender}</SenderCode>"
         f"<HospitalCode>{HOSPITAL_CODE}</HospitalCode><BranchCode>01</BranchCode><SentAt>{now}</SentAt></Header>"
     )
-    body = f'<{operation} xmlns="{OURS}"><Request>{header}{fields}</Request></{operation}>'
-    return Sent("/soap", body, action=f"{OURS}/{operation}")
+    return f"<Request>{header}{fields}</Request>"
 
 
 def strings(operation: str, namespace: str, **parameters: str) -> str:

@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from gateway.simulators.memory import Record
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, ours, request_of
-from gateway.simulators.vendors.vendor import Refused, Send, Vendor
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, new_number, request_of
+from gateway.simulators.vendors.vendor import Message, Refused, Send, Vendor
 
 WAITING, REGISTERED, CANCELLED = "WAITING", "REGISTERED", "CANCELLED"
 
@@ -108,11 +108,11 @@ class Department(Vendor):
             raise LookupError(f"{number or 'a message without requisition_no'} is not on the worklist of {self.name}.")
         return order
 
-    def _ours(self, operation: str, values: Mapping[str, Any], fields: str) -> Sent:
+    def _ours(self, operation: str, values: Mapping[str, Any], fields: str) -> Message:
         if self.facade:
             told = request_of(operation, self.sender, fields, message_id=str(values.get("message_id", "")))
             return Sent(f"/facade/{self.facade}", self.wrapped(operation, told), basic=self.basic)
-        return ours(operation, self.sender, fields, message_id=str(values.get("message_id", "")))
+        return self.by_contract(operation, values, fields)
 
     def wrapped(self, operation: str, told: str) -> str:
         """A message in the operation of its facade."""
@@ -126,7 +126,7 @@ class Department(Vendor):
             self.act(action, order["requisition_no"])
         return order, event
 
-    def _status(self, values: Mapping[str, Any]) -> Sent:
+    def _status(self, values: Mapping[str, Any]) -> Message:
         order, event = self.happened(values)
         fields = (
             element("RequisitionNo", order["requisition_no"])
@@ -137,7 +137,7 @@ class Department(Vendor):
         )
         return self._ours("ReportStatus", values, fields)
 
-    def _report(self, values: Mapping[str, Any]) -> Sent:
+    def _report(self, values: Mapping[str, Any]) -> Message:
         order = self.known(values)
         number = str(values.get("report_no") or "BG" + order["exam_no"])
         fields = (
@@ -161,7 +161,7 @@ class Department(Vendor):
         )
         return self._ours("SubmitReport", values, fields)
 
-    def _charge(self, values: Mapping[str, Any]) -> Sent:
+    def _charge(self, values: Mapping[str, Any]) -> Message:
         order = self.known(values)
         lines = values.get("lines") or [CONTRAST]
         written = "".join(
@@ -188,7 +188,7 @@ class Department(Vendor):
         )
         return self._ours("ChargeItem", values, fields)
 
-    def _refund(self, values: Mapping[str, Any]) -> Sent:
+    def _refund(self, values: Mapping[str, Any]) -> Message:
         fields = (
             element("RefundNo", values.get("refund_no") or new_number("TF"))
             + element("OriginalChargeNo", values["charge_no"])
@@ -201,7 +201,7 @@ class Department(Vendor):
         )
         return self._ours("RefundItem", values, fields)
 
-    def _critical(self, values: Mapping[str, Any]) -> Sent:
+    def _critical(self, values: Mapping[str, Any]) -> Message:
         order = self.known(values)
         fields = (
             element("CriticalId", values.get("critical_id") or new_number("WJZ"))
@@ -214,7 +214,7 @@ class Department(Vendor):
         )
         return self._ours("PushCriticalValue", values, fields)
 
-    def _record(self, values: Mapping[str, Any]) -> Sent:
+    def _record(self, values: Mapping[str, Any]) -> Message:
         order = self.known(values)
         fields = (
             element("PatientId", order["patient"]["patient_id"])

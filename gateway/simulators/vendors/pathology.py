@@ -1,6 +1,7 @@
 """A pathology system: an asmx with types of its own, whose names are misspelt and stay so.
 
-One requisition may have two reports, the frozen section's within the hour and the routine one days later.
+It calls by the same .NET 2.0. One requisition may have two reports, the frozen section's within the hour and the
+routine one days later.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from html import escape
 
 from gateway.simulators.vendors.department import Department
+from gateway.simulators.vendors.toolkits import dotnet
 from gateway.simulators.vendors.typed import EXAMPLES, Typed
 from gateway.simulators.vendors.vendor import Carry, Question, Refused
 from gateway.styles.style import Said
@@ -31,6 +33,7 @@ class Pathology(Department):
     modality = "SM"
     report_type = "PATH"
     source_type = "2"
+    toolkit = staticmethod(dotnet)
     busy, unknown, unsupported = NO, NO, NO
     noted: Mapping[str, str] = {"MsgNo": "message_id", "AplyNo": "requisition_no", "CriticalNo": "critical_id"}
 

@@ -12,7 +12,7 @@ from lxml import etree
 
 from gateway.simulators.memory import Memory
 from gateway.simulators.system import System
-from gateway.simulators.vendors.calling import Gateway
+from gateway.simulators.vendors.calling import Gateway, ours, request
 from gateway.styles.style import Asked, Said
 
 
@@ -91,6 +91,8 @@ class Message(Protocol):
 
 
 Send = Callable[[Mapping[str, Any]], Message]
+Toolkit = Callable[[str, str, tuple[str, str] | None], Message]
+"""Operation of ours, Request without namespaces, name and password -> the call as a SOAP toolkit writes it."""
 
 
 class Vendor(System, ABC):
@@ -106,6 +108,8 @@ class Vendor(System, ABC):
     """Of all it reads and writes; a request in another one is not understood."""
     unsupported = "-1"
     """Its code for a function it does not have."""
+    toolkit: Toolkit | None = None
+    """With what it calls by the gateway's own contract; by a clean envelope without one."""
     noted: Mapping[str, str] = {}
     """Elements of its messages that the log shows, by local name -> our word for them (request_log.py); no names."""
 
@@ -130,6 +134,13 @@ class Vendor(System, ABC):
     def sends(self) -> Mapping[str, Send]:
         """What it can tell the gateway: operation of ours -> what makes the message from what /control says."""
         return {}
+
+    def by_contract(self, operation: str, values: Mapping[str, Any], fields: str) -> Message:
+        """A message by the gateway's own contract; `fields` are its elements after the Header, already escaped."""
+        number = str(values.get("message_id", ""))
+        if self.toolkit is None:
+            return ours(operation, self.sender, fields, message_id=number)
+        return self.toolkit(operation, request(self.sender, fields, message_id=number), self.login)
 
     @abstractmethod
     def refusal(self, question: Question, code: str, text: str) -> Said:

@@ -31,6 +31,7 @@ from gateway.delivery.worker import DeliveryWorker
 from gateway.hl7.listener import Listener
 from gateway.messages.report import RequisitionRef
 from gateway.model.delivery import Delivery, DeliveryAttempt
+from gateway.model.journal import JournalEntry
 from gateway.monitoring import Metrics
 from gateway.polling.worker import run_polls
 from gateway.security.clients import add_client
@@ -95,6 +96,9 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    """Else nobody who expects it is told to continue."""
+
     def log_message(self, *words: object) -> None:
         pass
 
@@ -316,6 +320,12 @@ class House:
         with self.core.sessions() as session:
             query = select(DeliveryAttempt.detail).where(DeliveryAttempt.delivery_id.in_(numbers))
             return [detail for detail in session.scalars(query.order_by(DeliveryAttempt.id)) if detail]
+
+    def received(self, client: str, operation: str, **numbers: str) -> JournalEntry:
+        """The last message of a client in the journal, byte for byte as it came, with what had to be mended."""
+        with self.core.sessions() as session:
+            query = select(JournalEntry).filter_by(sender_code=client, operation=operation, **numbers)
+            return session.scalars(query.order_by(JournalEntry.received_at.desc()).limit(1)).one()
 
     def log(self, partner: str, function: str | None = None, **numbers: Any) -> list[dict[str, Any]]:
         """What a system received."""
