@@ -148,9 +148,9 @@ def handled(values: Mapping[str, Any], number: str, doctor: str, acted_at: str) 
     )
 
 
-def flat(root: str, fields: Mapping[str, Any]) -> str:
-    """A message without levels, in a vendor's own words; what has no value is left out."""
-    return f"<{root}>{''.join(element(name, value) for name, value in fields.items())}</{root}>"
+def flat(root: str, fields: Mapping[str, Any], more: str = "") -> str:
+    """A message in a vendor's own words: its fields, those left out that have no value, and `more` elements."""
+    return f"<{root}>{''.join(element(name, value) for name, value in fields.items())}{more}</{root}>"
 
 
 def when(values: Mapping[str, Any], pattern: str) -> str:
