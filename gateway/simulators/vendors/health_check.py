@@ -1,6 +1,7 @@
 """A health examination centre (体检): TechService(actionCode, xmlContent) -> returnCode, returnXml, in Chinese words.
 
-It sends requisitions for its guests and shows their states and critical values on its screens.
+It sends requisitions for its guests by the facade `health-check`, in the same style and words, and shows their states
+and critical values on its screens.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.simulators.vendors.calling import Sent, new_number
-from gateway.simulators.vendors.outside import paid_order
+from gateway.simulators.vendors.calling import Sent, flat, new_number, strings, when
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import TechService
 from gateway.styles.served import Served
@@ -51,15 +51,29 @@ class HealthCheck(Vendor):
         return {"SubmitRequisition": self._order}
 
     def _order(self, values: Mapping[str, Any]) -> Sent:
-        return paid_order(
-            self.sender,
-            values,
-            number=str(values.get("requisition_no") or new_number("TJ")),
-            patient="<PatientId>TJ-P0001</PatientId><PatientName>张体检</PatientName><SexCode>1</SexCode>",
-            visit="<VisitType>9</VisitType><VisitNo>TJ20260001</VisitNo>",
-            department="8001",
-            doctor="体检示例",
-        )
+        """One examination of a guest; `paid` says how: 已收费, 团检 (the company pays) or 未收费."""
+        number, at = str(values.get("requisition_no") or new_number("TJ")), when(values, "%Y年%m月%d日 %H:%M")
+        paid = str(values.get("paid", "已收费"))
+        fields = {
+            "消息号": values.get("message_id") or new_number(self.name),
+            "操作": values.get("action", "新增"),
+            "申请单号": number,
+            "院区": "01",
+            "体检号": values.get("visit_no", "TJ20260001"),
+            "收费": paid,
+            "收费时间": at if paid == "已收费" else None,
+            "收据号": f"SJ{number}" if paid == "已收费" else None,
+            "申请时间": at,
+            "科室": "8001",
+            "医生工号": "D8001",
+            "医生": "体检示例",
+            "执行科室": values.get("perform_dept", "0103"),
+        }
+        guest = {"编号": "TJ-P0001", "姓名": values.get("name", "张体检"), "性别": "男", "出生日期": "1980年1月2日"}
+        item = {"编码": values.get("item", "CT0101"), "名称": "胸部CT平扫", "数量": "1"}
+        told = flat("申请", fields, flat("客人", guest) + flat("项目", item))
+        called = strings("TechService", "http://tempuri.org/", actionCode="体检申请", xmlContent=told)
+        return Sent("/facade/TJ", called, action="http://tempuri.org/TechService")
 
 
 def _answer(text: str) -> Said:

@@ -1,6 +1,7 @@
 """An internet hospital: Call(FuncCode, input) with JSON in the string, and patients by ids of its own.
 
-Whatever was ordered there is paid there, so its requisitions come PAID. It wants to know how far each is.
+Whatever was ordered there is paid there, so its requisitions come paid, by the facade `internet-hospital`. It wants to
+know how far each is.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.simulators.vendors.calling import Sent, element, new_number, ours
-from gateway.simulators.vendors.outside import paid_order
+from gateway.simulators.vendors.calling import Sent, new_number, strings, when
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Call
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
 Json = dict[str, Any]
+NAMESPACE = "http://online.example.org/hospital"
+TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class InternetHospital(Vendor):
@@ -25,7 +27,7 @@ class InternetHospital(Vendor):
     name = "INTERNET"
     path = "/gateway/hospital.svc"
     unsupported = "404"
-    contract = Served(Call(), namespace="http://online.example.org/hospital", service="Hospital")
+    contract = Served(Call(), namespace=NAMESPACE, service="Hospital")
 
     def functions(self) -> Mapping[str, Carry]:
         return {"orderStatus": self._status, "reportReady": self._report}
@@ -66,21 +68,41 @@ class InternetHospital(Vendor):
     def sends(self) -> Mapping[str, Send]:
         return {"SubmitRequisition": self._order, "QueryRequisition": self._query}
 
+    def _call(self, function: str, values: Mapping[str, Any], **told: Any) -> Sent:
+        """JSON that says itself who calls."""
+        name, secret = self.login or ("", "")
+        number = values.get("message_id") or new_number(self.name)
+        content = json.dumps({"appId": name, "appSecret": secret, "msgId": number, **told}, ensure_ascii=False)
+        called = strings("Call", NAMESPACE, FuncCode=function, input=content)
+        return Sent("/facade/INTERNET", called, action=f"{NAMESPACE}/Call", basic=False)
+
     def _order(self, values: Mapping[str, Any]) -> Sent:
-        return paid_order(
-            self.sender,
+        number, at = str(values.get("requisition_no") or new_number("WL")), when(values, TIME)
+        paid = bool(values.get("paid", True))
+        return self._call(
+            "createOrder",
             values,
-            number=str(values.get("requisition_no") or new_number("WL")),
-            patient=element("PatientId", values.get("patient_id", "WX-0001"))
-            + "<EmpiId>E000000123456</EmpiId><PatientName>李网诊</PatientName><SexCode>2</SexCode>"
-            + "<BirthDate>1990-02-03</BirthDate>",
-            visit="<VisitType>1</VisitType>" + element("VisitNo", values.get("visit_no", "WZ0001")),
-            department="9001",
-            doctor="网诊示例",
+            orderNo=number,
+            branch="01",
+            user={
+                "id": values.get("patient_id", "WX-0001"),
+                "empi": "E000000123456",
+                "name": values.get("name", "李网诊"),
+                "sex": 2,
+                "birthday": "1990-02-03",
+            },
+            visitNo=values.get("visit_no", "WZ0001"),
+            paid=paid,
+            payTime=at if paid else None,
+            payNo=f"ZF{number}" if paid else None,
+            orderTime=at,
+            doctor={"id": "D9001", "name": "网诊示例", "dept": "9001"},
+            performDept=values.get("perform_dept", "0103"),
+            items=[{"code": values.get("item", "CT0101"), "name": "胸部CT平扫", "count": 1}],
         )
 
     def _query(self, values: Mapping[str, Any]) -> Sent:
-        return ours("QueryRequisition", self.sender, element("RequisitionNo", values["requisition_no"]))
+        return self._call("queryOrder", values, orderNo=values["requisition_no"])
 
 
 def _content(question: Question) -> Json:

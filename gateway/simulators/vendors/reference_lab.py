@@ -1,7 +1,7 @@
 """A reference laboratory (第三方检验): Call(FuncCode, input) in GB18030, with item codes of its own.
 
 It is told no more of a patient than it needs and refuses a name without a mask. A specimen is known by its barcode;
-results come back at night, several versions under one number of its own.
+results come back at night, several versions under one number of its own, by the facade `reference-lab`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ from typing import Any
 from lxml import etree
 from lxml.builder import E
 
-from gateway.simulators.vendors.calling import element
-from gateway.simulators.vendors.department import Department, now, patient_of
-from gateway.simulators.vendors.vendor import Carry, Question, Refused
+from gateway.simulators.vendors.calling import Sent, flat, new_number, strings, when
+from gateway.simulators.vendors.department import Department
+from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send
 from gateway.styles.plain import Call
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
 CATALOGUE = {"RL1001": "肿瘤标志物全套", "RL2002": "遗传性耳聋基因检测", "RL3003": "肝炎病毒定量"}
+NAMESPACE = "http://tempuri.org"
+DECLARATION = '<?xml version="1.0" encoding="GB18030"?>'
+TIME = "%Y/%m/%d %H:%M:%S"
+STATES = {"REGISTER": "10", "CANCEL_REG": "11", "EXAM_DONE": "20", "REJECT": "90"}
+REPORTS = {"PRELIM": "0", "FINAL": "1", "AMEND": "2", "WITHDRAW": "9"}
+"""Our words -> its own."""
 
 
 class ReferenceLab(Department):
@@ -32,7 +38,7 @@ class ReferenceLab(Department):
     report_type = "LAB"
     source_type = "1"
     busy, unknown, unsupported = "E03", "E02", "E01"
-    contract = Served(Call(), namespace="http://tempuri.org", service="RefLab")
+    contract = Served(Call(), namespace=NAMESPACE, service="RefLab")
     noted: Mapping[str, str] = {"MsgId": "message_id", "HospOrderNo": "requisition_no"}
 
     def functions(self) -> Mapping[str, Carry]:
@@ -66,33 +72,65 @@ class ReferenceLab(Department):
         order = self.cancel(question.needed("HospOrderNo"))
         return _answer("0000", "已撤销", lab_no=str(order["exam_no"]))
 
-    def _report(self, values: Mapping[str, Any]) -> Any:
+    # --- what it tells ------------------------------------------------------------------------------------------------
+
+    def sends(self) -> Mapping[str, Send]:
+        return {"ReportStatus": self._status, "SubmitReport": self._report, "PushCriticalValue": self._critical}
+
+    def _call(self, function: str, values: Mapping[str, Any], fields: Mapping[str, Any], more: str = "") -> Sent:
+        told = flat("Input", {"MsgId": values.get("message_id") or new_number(self.name), **fields}, more)
+        called = strings("Call", NAMESPACE, FuncCode=function, input=DECLARATION + told)
+        return Sent("/facade/REFLAB", called, charset=self.charset, action=f"{NAMESPACE}/Call")
+
+    def _status(self, values: Mapping[str, Any]) -> Sent:
+        order, event = self.happened(values)
+        fields = {
+            "HospOrderNo": order["requisition_no"],
+            "LabNo": order["exam_no"],
+            "State": STATES.get(event, event),
+            "Time": when(values, TIME),
+            "Remark": values.get("reason"),
+        }
+        return self._call("F2001", values, fields)
+
+    def _report(self, values: Mapping[str, Any]) -> Sent:
         """A laboratory's report has results, one for each item of the order, and no findings."""
+        order, at = self.known(values), when(values, TIME)
+        fields = {
+            "ReportNo": values.get("report_no") or f"BG{order['exam_no']}",
+            "Version": values.get("version", 1),
+            "State": REPORTS[str(values.get("action", "FINAL"))],
+            "HospOrderNo": order["requisition_no"],
+            "LabNo": order["exam_no"],
+            "TesterNo": "L0001",
+            "Tester": "外检示例",
+            "TestTime": at,
+            "CheckerNo": "L0002",
+            "Checker": values.get("checker", "外检审核"),
+            "CheckTime": at,
+        }
+        patient = order["patient"]
+        whose = {"Id": patient["patient_id"], "Name": patient["name"], "Sex": patient.get("sex")}
+        tests = [
+            {"LabCode": item["code"], "LabName": item["name"], "Result": values.get("value", "阴性")}
+            for item in values.get("tests") or order["items"]
+        ]
+        written = "".join(flat("Test", test) for test in tests)
+        return self._call("F2002", values, fields, f"{flat('Patient', whose)}<Tests>{written}</Tests>")
+
+    def _critical(self, values: Mapping[str, Any]) -> Sent:
         order = self.known(values)
-        results = "".join(
-            "<Result>"
-            + element("ItemCode", item["code"])
-            + element("ItemName", item["name"])
-            + element("ValueText", values.get("value", "阴性"))
-            + "</Result>"
-            for item in order["items"]
-        )
-        fields = (
-            element("ReportNo", values.get("report_no") or f"BG{order['exam_no']}")
-            + element("ReportVersion", values.get("version", 1))
-            + element("Action", values.get("action", "FINAL"))
-            + "<Requisitions><Requisition>"
-            + element("RequisitionNo", order["requisition_no"])
-            + "</Requisition></Requisitions>"
-            + patient_of(order)
-            + element("ReportType", self.report_type)
-            + "<ReporterCode>L0001</ReporterCode><ReporterName>外检示例</ReporterName>"
-            + element("ReportedAt", values.get("reported_at") or now())
-            + "<AuditorCode>L0002</AuditorCode><AuditorName>外检审核</AuditorName>"
-            + element("AuditedAt", values.get("reported_at") or now())
-            + f"<Results>{results}</Results>"
-        )
-        return self._ours("SubmitReport", values, fields)
+        fields = {
+            "AlertNo": values.get("critical_id") or new_number("WJZ"),
+            "HospOrderNo": order["requisition_no"],
+            "LabCode": order["items"][0]["code"],
+            "LabName": order["items"][0]["name"],
+            "Text": values.get("content", "HBV DNA 8.2E8"),
+            "Time": when(values, TIME),
+            "CheckerNo": "L0002",
+            "Checker": "外检审核",
+        }
+        return self._call("F2003", values, fields)
 
 
 def _answer(code: str, text: str, *, lab_no: str = "") -> Said:

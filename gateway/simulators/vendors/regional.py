@@ -2,6 +2,7 @@
 
 Laboratory reports are C0006, others C0007, visits C0001, and H0001 is a heartbeat. A document that comes again under
 its number and version is taken as it is; while the platform is loading, it asks for it again later (code 99).
+It asks for records by `invoke`, too: Q0001 at the facade `regional`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.memory import Memory
-from gateway.simulators.vendors.calling import Sent
-from gateway.simulators.vendors.outside import authorised_record
+from gateway.simulators.vendors.calling import Sent, element, flat, new_number, when
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Single
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
 LABORATORY, EXAMINATION, VISIT, HEARTBEAT = "C0006", "C0007", "C0001", "H0001"
+RECORD = "Q0001"
 LOADING = "99"
+NAMESPACE = "http://exchange.region.example.org"
 
 
 class Regional(Vendor):
@@ -31,7 +33,7 @@ class Regional(Vendor):
     path = "/services/RegionalExchange"
     contract = Served(
         Single(),
-        namespace="http://exchange.region.example.org",
+        namespace=NAMESPACE,
         operations=("invoke",),
         names={"payload": "request", "result:payload": "return"},
         service="RegionalExchange",
@@ -116,7 +118,25 @@ class Regional(Vendor):
         return {"GetMedicalRecord": self._record}
 
     def _record(self, values: Mapping[str, Any]) -> Sent:
-        return authorised_record(self.sender, values, "REGIONAL")
+        """One visit of a patient, by an authorisation; who asks is said in the head of the message."""
+        account, token = self.login or ("", "")
+        header = {
+            "ServiceCode": RECORD,
+            "MessageId": values.get("message_id") or new_number(self.name),
+            "SourceOrg": "100000000000",
+            "Account": account,
+            "Token": token,
+            "SendTime": when(values, "%Y-%m-%d %H:%M:%S"),
+        }
+        query = {
+            "PatientId": values["patient_id"],
+            "VisitNo": values.get("visit_no"),
+            "AuthorizationNo": values.get("authorization_no"),
+        }
+        told = flat("Request", {}, flat("MessageHeader", header) + flat("MessageBody", {}, flat("Query", query)))
+        return Sent(
+            "/facade/REGION", f'<x:invoke xmlns:x="{NAMESPACE}">{element("request", told)}</x:invoke>', basic=False
+        )
 
 
 def _alive(question: Question) -> Said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import socket
 import threading
@@ -82,6 +83,11 @@ class Told:
             yield element
             if (element.text or "").startswith(("<?xml", "<Response", "<Result>", "<ESBEntry", "<返回>")):
                 yield from self._elements(element.text)
+
+    @property
+    def json(self) -> Any:
+        """The JSON in the string of a Call."""
+        return json.loads(self.find("CallResult"))
 
     @property
     def code(self) -> str:

@@ -33,7 +33,13 @@ SYSTEMS = {
     "POCT": "poct",
     "TJ": "health-check",
 }
-FACADES = {"PHARMACY": ("pharmacy", {})}
+FACADES = {
+    "PHARMACY": ("pharmacy", {}),
+    "REFLAB": ("reference-lab", {}),
+    "TJ": ("health-check", {}),
+    "INTERNET": ("internet-hospital", {}),
+    "REGION": ("regional", {}),
+}
 ROUTES = {
     "SubmitRequisition": ("PACS",),
     "SubmitRequisition LAB": ("REFLAB",),
@@ -119,22 +125,50 @@ def test_the_region_gets_visits_and_reads_records_by_an_authorisation(house: Hou
     assert visit_event(house, visit, "DISCHARGE", event).code == "0"
     assert house.remembered("REGION", "visits", event_no=event)["event"] == "DISCHARGE"
     allow(house, "REGION", RecordPurpose.REGIONAL, "QY-1")
-    told = house.say("REGION", "GetMedicalRecord", patient_id=PATIENT, authorization_no="QY-1")
-    assert told.code == "0", told.text
+    about = {"patient_id": PATIENT, "visit_no": "ZY20260012345", "authorization_no": "QY-1"}
+    told = house.say("REGION", "GetMedicalRecord", **about, message_id=event)
+    assert (told.find("Code"), told.find("MessageId"), told.find("VisitNo")) == ("0", event, "ZY20260012345"), told.text
+    assert "右下肢肿胀" in told.text
+
+
+def test_the_region_is_told_no_in_its_own_codes_without_an_authorisation_and_without_its_token(house: House):
+    refused = house.say("REGION", "GetMedicalRecord", patient_id=PATIENT)
+    assert (refused.find("Code"), refused.find("VisitNo")) == ("-3", "")
+    assert "AuthorizationNo" in refused.find("Message")
+    message = f"<MessageHeader><ServiceCode>Q0001</ServiceCode><Account>REGION</Account><Token>{new('T')}</Token>"
+    stranger = invoke(house, f"<Request>{message}</MessageHeader></Request>")
+    assert (stranger.find("Code"), "身份验证失败" in stranger.find("Message")) == ("-3", True)
 
 
 def test_what_was_ordered_and_paid_online_is_performed_and_its_state_goes_back_as_json(house: House):
     number, report = new("WL"), new("BG")
-    told = house.say("INTERNET", "SubmitRequisition", requisition_no=number, visit_no=new("WZ"))
-    assert told.code == "0", told.text
+    told = house.say("INTERNET", "SubmitRequisition", requisition_no=number, visit_no=new("WZ"), patient_id="WX-7")
+    assert (told.json["code"], told.json["data"]["orderNo"], told.json["data"]["paid"]) == (200, number, True)
     assert house.remembered("PACS", "worklist", requisition_no=number)
+    (sent,) = (one for one in house.deliveries("PACS", "SubmitRequisition") if number in one.request)
+    assert "<PatientId>WX-7</PatientId><EmpiId>E000000123456</EmpiId>" in sent.request
     status = house.call("PACS", "ReportStatus", requisition_no=number, event="REGISTER", items=())
     assert status.code == "0", status.text
     assert house.remembered("INTERNET", "orders", requisition_no=number)["event"] == "REGISTER"
-    assert house.say("INTERNET", "QueryRequisition", requisition_no=number).find("StatusCode") == "30"
+    asked = house.say("INTERNET", "QueryRequisition", requisition_no=number).json
+    assert asked["data"] == {"total": 1, "orders": [{"orderNo": number, "status": 30, "refundable": False}]}
     assert send_report(house, number, report, orders=()).code == "0"
     known = house.remembered("INTERNET", "reports", report_no=report)
     assert (known["orders"], known["positive"]) == ([number], True)
+
+
+def test_an_order_online_waits_for_its_payment_and_a_number_is_not_used_for_another(house: House):
+    number, at = new("WL"), present()
+    same = {"requisition_no": number, "visit_no": new("WZ"), "occurred_at": at}
+    unpaid = house.say("INTERNET", "SubmitRequisition", paid=False, **same).json
+    assert (unpaid["code"], unpaid["msg"], unpaid["data"]["paid"]) == (200, "已接收，支付后执行", False)
+    assert house.say("INTERNET", "QueryRequisition", requisition_no=number).json["code"] == 404
+    other = house.say("INTERNET", "SubmitRequisition", item="MR0101", **same).json
+    assert (other["code"], other["retry"]) == (409, False)
+    assert "申请单号已存在" in other["msg"]
+    assert house.log("PACS", requisition_no=number) == []
+    assert house.say("INTERNET", "SubmitRequisition", **same).json["data"]["paid"] is True
+    assert house.remembered("PACS", "worklist", requisition_no=number)
 
 
 # --- laboratories, pharmacies, devices, guests ------------------------------------------------------------------------
@@ -150,18 +184,43 @@ def test_a_reference_laboratory_sees_no_name_gets_its_own_codes_and_waits_for_th
     map_items(house, DF1001="RL1001")
     order = house.remembered("REFLAB", "worklist", requisition_no=number)
     assert order["items"] == [{"code": "RL1001", "name": "肿瘤标志物全套", "barcode": "TM0001"}]
-    assert house.say("REFLAB", "ReportStatus", requisition_no=number, event="REGISTER").code == "0"
-    for version in (1, 2):
-        told = house.say(
-            "REFLAB",
-            "SubmitReport",
-            requisition_no=number,
-            version=version,
-            action="FINAL" if version == 1 else "AMEND",
-        )
-        assert told.code == "0", told.text
-    push = house.say("REFLAB", "PushCriticalValue", requisition_no=number, content="HBV DNA 8.2E8")
-    assert push.code == "0", push.text
+
+
+def test_results_come_from_the_reference_laboratory_in_its_codes_and_in_characters_only_gb18030_has(house: House):
+    map_items(house, DF1001="RL1001")
+    number, report, value = house.order("LAB", items=one_item("DF1001"), patient=patient("𠮷䶮")), new("BG"), new("WJZ")
+    house.remembered("REFLAB", "worklist", requisition_no=number)
+    assert retcode(house.say("REFLAB", "ReportStatus", requisition_no=number)) == ("0000", "成功")
+    about = {"requisition_no": number, "report_no": report}
+    first = house.say("REFLAB", "SubmitReport", **about, checker="𠮷䶮㛃", value="<20 & 阴性")
+    assert retcode(first) == ("0000", "成功")
+    amended = house.say("REFLAB", "SubmitReport", **about, version=2, action="AMEND", value="弱阳性")
+    assert retcode(amended) == ("0000", "成功")
+    pushed = house.say("REFLAB", "PushCriticalValue", requisition_no=number, critical_id=value, content="𠮷䶮㛃 8.2E8")
+    assert retcode(pushed) == ("0000", "成功")
+    (told, _) = (one.request for one in house.deliveries("HIS", "SubmitReport") if report in one.request)
+    assert "<PatientName>𠮷**</PatientName>" in told, "as it went out"
+    assert "<AuditorName>𠮷䶮㛃</AuditorName>" in told
+    assert "<ItemCode>DF1001</ItemCode>" in told
+    (told,) = (one.request for one in house.deliveries("HIS", "PushCriticalValue") if value in one.request)
+    assert "<Content>𠮷䶮㛃 8.2E8</Content>" in told
+    assert "<ItemCode>DF1001</ItemCode>" in told
+
+
+def test_the_reference_laboratory_is_told_in_its_codes_what_is_wrong_with_a_result(house: House):
+    map_items(house, DF1001="RL1001")
+    number, report = house.order("LAB", items=one_item("DF1001")), new("BG")
+    house.remembered("REFLAB", "worklist", requisition_no=number)
+    assert retcode(house.say("REFLAB", "ReportStatus", requisition_no=number))[0] == "0000"
+    unknown = house.say(
+        "REFLAB", "SubmitReport", requisition_no=number, tests=[{"code": "RL9999", "name": "未对照项目"}]
+    )
+    assert retcode(unknown) == ("E05", "报文中的代码没有对照，请在对照维护后重发。 对照表：item。")
+    about = {"requisition_no": number, "report_no": report}
+    assert retcode(house.say("REFLAB", "SubmitReport", **about))[0] == "0000"
+    other = house.say("REFLAB", "SubmitReport", **about, value="阳性")
+    assert retcode(other)[0] == "E07"
+    assert "同一版本的内容不能改变" in retcode(other)[1]
 
 
 def test_a_pharmacy_speaks_chinese_in_gbk_and_lets_go_what_it_has_not_packed(house: House):
@@ -219,13 +278,32 @@ def test_a_value_of_a_device_without_a_visit_is_taken_and_its_flood_is_one_value
 
 def test_a_guest_of_the_health_centre_is_examined_and_its_screens_show_it_in_chinese(house: House):
     number, value = new("TJ"), new("WJZ")
-    told = house.say("TJ", "SubmitRequisition", requisition_no=number)
-    assert told.code == "0", told.text
+    told = house.say("TJ", "SubmitRequisition", requisition_no=number, name="张㛃")
+    assert (told.find("returnCode"), told.find("说明")) == ("1", "收到"), told.text
     assert house.remembered("PACS", "worklist", requisition_no=number)
     assert house.call("PACS", "ReportStatus", requisition_no=number, event="REGISTER", items=()).code == "0"
     assert house.remembered("TJ", "guests", requisition_no=number)["state"] == "已登记"
     assert house.call("PACS", "PushCriticalValue", critical_id=value, requisition_no=number, orders=()).code == "0"
     assert "栓塞" in house.remembered("TJ", "alerts", critical_id=value)["content"]
+
+
+def test_a_guest_whose_company_pays_is_examined_one_who_has_not_paid_waits(house: House):
+    group, alone = new("TJ"), new("TJ")
+    assert house.say("TJ", "SubmitRequisition", requisition_no=group, paid="团检").find("说明") == "收到"
+    assert house.remembered("PACS", "worklist", requisition_no=group)
+    waits = house.say("TJ", "SubmitRequisition", requisition_no=alone, paid="未收费")
+    assert (waits.find("returnCode"), waits.find("说明")) == ("1", "已接收，收费后执行")
+    early = house.call("PACS", "ReportStatus", requisition_no=alone, event="REGISTER", items=())
+    assert early.code == "STA-402"
+
+
+def test_a_number_of_the_health_centre_that_means_something_else_is_refused_in_chinese(house: House):
+    number, at = new("TJ"), present()
+    same = {"requisition_no": number, "occurred_at": at}
+    assert house.say("TJ", "SubmitRequisition", **same).find("returnCode") == "1"
+    other = house.say("TJ", "SubmitRequisition", item="MR0101", **same)
+    assert (other.find("returnCode"), other.find("网关代码")) == ("-1", "REQ-409")
+    assert other.find("说明") == "申请单号已用于其他内容，修改请用操作“修改”"
 
 
 @pytest.mark.parametrize("name", ["REGION", "TJ", "INTERNET"])
@@ -286,6 +364,19 @@ def present() -> str:
     return datetime.now(HOSPITAL_TIME).isoformat(timespec="seconds")
 
 
+def retcode(told: Told) -> tuple[str, str]:
+    """What the reference laboratory was answered."""
+    return told.find("RetCode"), told.find("RetMsg")
+
+
+def invoke(house: House, message: str) -> Told:
+    """Somebody calls the facade of the region."""
+    body = f'<x:invoke xmlns:x="http://exchange.region.example.org"><request><![CDATA[{message}]]></request></x:invoke>'
+    kind = {"Content-Type": "text/xml; charset=utf-8"}
+    answer = requests.post(f"{house.url}/facade/REGION", envelope11(body), headers=kind, timeout=20)
+    return Told(answer.status_code, answer.text)
+
+
 def one_item(code: str) -> tuple[Any, ...]:
     first = sample("SubmitRequisition").items[0]
     return (replace(first, item_code=code, barcode="TM0001", package_code=None, package_name=None),)
@@ -298,4 +389,10 @@ def patient(name: str) -> Any:
 def envelope12(body: str) -> bytes:
     return (
         f'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>{body}</s:Body></s:Envelope>'.encode()
+    )
+
+
+def envelope11(body: str) -> bytes:
+    return (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{body}</s:Body></s:Envelope>'.encode()
     )
