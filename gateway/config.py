@@ -371,7 +371,9 @@ def _read_secret(path: Path, values: dict[str, Any], key: str) -> None:
     try:
         values[key] = FileSecret(path.parent.absolute() / secret_file)
     except OSError as problem:
-        raise ConfigurationError(f"{path}: {key}_file cannot be read: {problem.strerror}.") from None
+        raise ConfigurationError(
+            f"{path}: {key}_file cannot be read: {path.parent / secret_file}: {problem.strerror}."
+        ) from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: {key}_file is no text in UTF-8.") from None
 

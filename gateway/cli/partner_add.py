@@ -104,8 +104,13 @@ def _add_example(settings: Settings, name: str, kind: str, target: Path) -> None
         _move(made, target)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    operations = tomllib.loads((target / "partner.toml").read_text(encoding="utf-8")).get("operations", {})
+    values = tomllib.loads((target / "partner.toml").read_text(encoding="utf-8"))
+    operations, secret = values.get("operations", {}), values.get("password_file")
+    if secret is not None:
+        (target / secret).touch(mode=0o600)
     _tell_made(target)
+    if secret is not None:
+        say(f"Write the password of {values.get('username', name)} into {target / secret}.")
     say("Routes to add to gateway.toml, those that are right:")
     _propose_routes(settings, name, dict.fromkeys(key.partition(".")[0] for key in operations))
     say("")

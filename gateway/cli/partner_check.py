@@ -32,6 +32,7 @@ from gateway.partners.hook import Hook
 from gateway.partners.mapped import Mapped, Surroundings
 from gateway.partners.registry import DIALECTS
 from gateway.partners.reply import answer_or_fault
+from gateway.partners.samples import sample_of
 from gateway.partners.wsdl.copying import copy_wsdl
 from gateway.partners.wsdl.describing import Port, describe
 from gateway.partners.wsdl.errors import WsdlError
@@ -209,10 +210,8 @@ class Checked:
 
     def _sample(self, key: str) -> Any:
         """The sample in the partner's folder, or else our own, with the action of `ReportStatus.REGISTER`."""
-        operation, _, action = key.partition(".")
-        theirs = self._partner.path("samples") / f"{key}.request.xml"
-        path = theirs if theirs.is_file() else self._around.contract.sample(operation)
-        request = _request(self._around, operation, path)
+        action = key.partition(".")[2]
+        request = sample_of(self._partner, key, self._around.contract, self._around.wire)
         name = next((one for one in ("action", "event", "ack_type") if getattr(request, one, None)), None)
         if not action or name is None:
             return request
@@ -262,11 +261,11 @@ class Checked:
 
     # --- The partner itself -------------------------------------------------------------------------------------------
 
-    def _compare(self) -> None:
-        """Whether the partner's WSDL is still the one that was copied."""
+    def _compare(self) -> bool:
+        """Tell whether the partner's WSDL is still the one that was copied; False when it could not be seen."""
         partner = self._partner
         if not partner.is_mapped or partner.wsdl is None:
-            return
+            return False
         login = (
             (partner.username, partner.password.get_secret_value()) if partner.username and partner.password else None
         )
@@ -277,7 +276,7 @@ class Checked:
                 before = _forms(load(partner.path(partner.wsdl)))
             except WsdlError as problem:
                 note(f"Its WSDL of today cannot be compared: {problem}")
-                return
+                return False
         changed = [name for name in before if now.get(name) != before[name]]
         used = {one.operation for one in partner.operations.values()}
         for name in changed:
@@ -290,19 +289,22 @@ class Checked:
                 note(text)
         if not changed:
             say(f"✓ {partner.name}: its WSDL is as it was copied")
+        return True
 
     def call(self, yes: bool) -> None:
         """Really call it with our samples: queries, or what was named."""
         partner = self._partner
         known = [_plain(key) for key in partner.operations] if isinstance(self._dialect, Mapped) else QUERIES[:1]
         operations = self._only or tuple(one for one in known if one in QUERIES)
+        seen = self._compare()
         if not operations:
-            raise Failure(
-                f"{partner.name} has no query among its operations. `--operation NAME` sends the sample of another, "
-                "which is really carried out there.",
-                WRONG,
+            told = (
+                f"{partner.name} has no query among its operations, so nothing was sent. `--operation NAME` sends the "
+                f"sample of that one, which is really carried out there; `gateway accept {partner.name}` tries all."
             )
-        self._compare()
+            if not seen:
+                raise Failure(told, WRONG)
+            note(told)
         writing = [one for one in operations if one not in QUERIES and one != "GetMedicalRecord"]
         if writing and not is_wanted(yes, f"Really send the sample of {', '.join(writing)} to {partner.name}?"):
             raise Failure("Nothing was sent.", WRONG)
@@ -326,17 +328,6 @@ def _forms(document: Any) -> dict[str, str]:
         for port in describe(document)
         for operation in port.operations
     }
-
-
-def _request(around: Surroundings, operation: str, path: Path) -> Any:
-    """The request in an envelope of our contract. Raises MappingFailed."""
-    try:
-        wrapper = etree.parse(str(path), etree.XMLParser(no_network=True, resolve_entities=False)).getroot()[-1][0]
-    except (etree.XMLSyntaxError, IndexError):
-        raise MappingFailed(f"{path.name} is no SOAP envelope.") from None
-    if not around.contract.schema.validate(wrapper) or etree.QName(wrapper).localname != operation:
-        raise MappingFailed(f"{path.name} is no {operation} of our contract: `gateway explain` says what is wrong.")
-    return around.wire.read(f"{operation}Request", wrapper[0])
 
 
 def _plain(key: str) -> str:

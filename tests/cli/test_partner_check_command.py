@@ -160,8 +160,19 @@ def test_what_is_no_query_is_not_sent_without_a_yes(gateway: Command, pacs: Path
 def test_without_a_query_among_its_operations_one_must_be_named(gateway: Command, pacs: Path, vendor: Vendor):
     said = gateway("partner", "check", "PACS2", "--live")
     assert said.code == 2
-    assert "has no query among its operations" in said.err
+    assert "has no query among its operations, so nothing was sent" in said.err
     assert vendor.asked == []
+
+
+def test_a_partner_without_queries_is_at_least_asked_for_its_wsdl(
+    gateway: Command, pacs: Path, vendor: Vendor, web: Web
+):
+    web.pages["/Service.asmx?wsdl"] = vendor.served.wsdl(vendor.url)
+    replace(pacs / "partner.toml", vendor.url, web.address)
+    said = gateway("partner", "check", "PACS2", "--live")
+    assert said.code == 0, said
+    assert "✓ PACS2: its WSDL is as it was copied" in said.out
+    assert "so nothing was sent" in said.err
 
 
 def test_a_partner_that_does_not_answer_is_told(gateway: Command, pacs: Path, vendor: Vendor):

@@ -21,6 +21,16 @@ def test_an_example_passes_every_check_as_it_is(kind: str, gateway: Command, emp
     assert all("takes requisitions of one item" in line for line in wrong) if kind == "ecg" else not wrong, wrong
 
 
+@pytest.mark.parametrize("kind", ["database-pacs", "ecg-database"])
+def test_an_example_with_a_password_leaves_a_site_that_can_be_read(kind: str, gateway: Command, empty_site: Path):
+    said = gateway("partner", "add", "MIDDLE", "--example", kind)
+    assert said.code == 0, said
+    secret = empty_site / "partners" / "MIDDLE" / "password"
+    assert f"Write the password of gateway into {secret}" in said.out
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert gateway("partner", "list").code == 0
+
+
 def test_an_unknown_example_is_answered_with_those_there_are(gateway: Command, empty_site: Path):
     mistake = gateway("partner", "add", "VENDOR", "--example", "his2").mistake
     assert mistake.startswith("There is no example his2; there are: anaesthesia, ")
