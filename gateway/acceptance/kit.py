@@ -12,10 +12,11 @@ from lxml import etree
 
 from gateway.contract import Contract
 from gateway.messages.wire import Wire
-from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
+from gateway.operations.dispatch import KEPT_BACK, MAPPING, UNMAPPED, Origin, Outcome, PartnerAnswer
 from gateway.partner_config import Partner
 from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
+from gateway.partners.samples import sample_of
 
 LONGEST_SHOWN = 20_000
 """Of a message in the report; a long one is cut."""
@@ -61,6 +62,8 @@ class Exchange:
     detail: str
     response: str
     milliseconds: int
+    kept_back: str
+    """Why the partner's stylesheet did not want it sent; empty when it was."""
 
 
 class Kit:
@@ -75,13 +78,15 @@ class Kit:
         now: Callable[[], datetime],
         operations: frozenset[str],
         given: Mapping[str, str],
+        hospital_code: str,
     ) -> None:
         self.partner = partner
         self.operations = operations
         self.run = f"AC{now():%y%m%d%H%M%S}"
         self.exchanges: list[Exchange] = []
-        self.note = ""
-        """What a case has measured, for the report."""
+        self.note = ("", "")
+        """What a case has measured, in Chinese and English, for the report."""
+        self.hospital_code = hospital_code
         self._partners = partners
         self._contract = contract
         self._wire = wire
@@ -98,17 +103,26 @@ class Kit:
         self._count += 1
         return f"{prefix}{self.run}{self._count:03d}"
 
+    def look_over(self) -> None:
+        """Raises MappingFailed when a sample in the partner's folder is no such message, LookupError with a given name
+        that no message the partner is sent has, at its top, in its patient or in its visit."""
+        parts = [part for operation in self.operations for part in _parts(self.message(operation.partition(".")[0]))]
+        for name in self._given:
+            if not any(name in _texts(part) for part in parts):
+                raise LookupError(name)
+
     def message(self, operation: str, **changes: Any) -> Any:
-        """The contract's sample with numbers of this run, with what the partner's test system knows, and `changes`."""
-        body = etree.parse(self._contract.sample(operation)).getroot()[-1]
-        request = self._wire.read(f"{operation}Request", body[0][0])
+        """The sample of the partner's folder or of the contract, with numbers of this run, with what the partner's test
+        system knows, and `changes`. Raises MappingFailed."""
+        request = sample_of(self.partner, operation, self._contract, self._wire)
         now, numbers = self._now(), {name: self.number("") for name in NUMBERS.get(operation, ())}
         moments = {
             field.name: now
             for field in fields(request)
             if field.name in ("occurred_at", "reported_at", "acted_at", "found_at", "ordered_at")
         }
-        request = replace(request, header=replace(request.header, sent_at=now), **numbers, **moments)
+        header = replace(request.header, sent_at=now, hospital_code=self.hospital_code)
+        request = replace(request, header=header, **numbers, **moments)
         return replace(_with(request, self._given), **changes)
 
     def ask(self, operation: str, request: Any, message_id: str = "") -> PartnerAnswer:
@@ -120,6 +134,7 @@ class Kit:
         answer = self._partners.call(self.partner.name, operation, request, stamp)
         milliseconds = round((time.monotonic() - started) * 1000)
         response = "" if answer.response is None else self._wire.document(f"{operation}Response", answer.response)
+        is_kept_back = answer.is_yes and answer.detail.startswith(KEPT_BACK)
         self.exchanges.append(
             Exchange(
                 operation=operation,
@@ -127,10 +142,11 @@ class Kit:
                 request=_pretty(self._wire.document(operation, request)),
                 outcome=answer.outcome,
                 code=answer.code,
-                text=answer.text,
+                text="" if is_kept_back else answer.text,
                 detail=answer.detail,
                 response=_pretty(response) if response else "",
                 milliseconds=milliseconds,
+                kept_back=answer.detail.removeprefix(KEPT_BACK) if is_kept_back else "",
             )
         )
         return answer
@@ -148,9 +164,18 @@ class Kit:
         answer = self.ask(operation, request)
         if answer.is_yes:
             raise Unmet(f"{operation} 应被拒绝，却被接受", f"{operation} should have been refused and was accepted")
+        if answer.code in (MAPPING, UNMAPPED):
+            raise Unmet(f"消息未发出：{answer.detail}", f"it was not even sent: {answer.detail}")
+        return self._clear(answer)
+
+    def clear(self, operation: str, request: Any) -> PartnerAnswer:
+        """Send it. Raises Unmet unless it is accepted or clearly refused, be it by the partner's stylesheet here."""
+        return self._clear(self.ask(operation, request))
+
+    def _clear(self, answer: PartnerAnswer) -> PartnerAnswer:
         if answer.outcome not in (Outcome.ANSWERED, Outcome.FAULT):
             told = _told(answer)
-            raise Unmet(f"拒绝不明确：{told}", f"the refusal is not clear: {told}")
+            raise Unmet(f"应答不明确：{told}", f"the answer is not clear: {told}")
         return answer
 
 
@@ -168,12 +193,22 @@ def _told(answer: PartnerAnswer) -> str:
 
 def _with(request: Any, given: Mapping[str, str]) -> Any:
     """The request with known values in place of the sample's, at its top, in its patient and in its visit."""
-    changes: dict[str, Any] = {name: given[name] for name in given if hasattr(request, name)}
+    changes: dict[str, Any] = {name: given[name] for name in given if name in _texts(request)}
     for part in ("patient", "visit"):
         inner = getattr(request, part, None)
         if inner is not None:
-            changes[part] = replace(inner, **{name: given[name] for name in given if hasattr(inner, name)})
+            changes[part] = replace(inner, **{name: given[name] for name in given if name in _texts(inner)})
     return replace(request, **changes)
+
+
+def _parts(request: Any) -> list[Any]:
+    inner = (getattr(request, part, None) for part in ("patient", "visit"))
+    return [request, *(part for part in inner if part is not None)]
+
+
+def _texts(part: Any) -> set[str]:
+    """The fields of a part of a message that hold a plain text."""
+    return {field.name for field in fields(part) if str(field.type) in ("str", "str | None")}
 
 
 def _pretty(document: str) -> str:

@@ -38,6 +38,9 @@ class Acceptance:
 
     partner: str
     dialect: str
+    files: str
+    """The digest of the stylesheets and WSDL by which it was spoken to; empty when it speaks our contract."""
+    hospital_code: str
     address: str
     run: str
     operations: tuple[str, ...]
@@ -47,6 +50,11 @@ class Acceptance:
 
     def count(self, verdict: Verdict) -> int:
         return sum(finding.verdict is verdict for finding in self.findings)
+
+    @property
+    def not_sent(self) -> list[Finding]:
+        """The cases about messages this partner is never sent."""
+        return [finding for finding in self.findings if finding.verdict is Verdict.NOT_TRIED and not finding.exchanges]
 
     @property
     def is_passed(self) -> bool:
@@ -74,7 +82,18 @@ def run(
     tell(len(cases), "")
     partner = kit.partner
     operations = tuple(sorted(kit.operations))
-    return Acceptance(partner.name, partner.dialect, address, kit.run, operations, started, now(), tuple(findings))
+    return Acceptance(
+        partner=partner.name,
+        dialect=partner.dialect,
+        files=partner.files,
+        hospital_code=kit.hospital_code,
+        address=address,
+        run=kit.run,
+        operations=operations,
+        started_at=started,
+        finished_at=now(),
+        findings=tuple(findings),
+    )
 
 
 def _tried(kit: Kit, case: Case) -> Finding:
@@ -83,13 +102,17 @@ def _tried(kit: Kit, case: Case) -> Finding:
         names = ", ".join(missing)
         return Finding(case, Verdict.NOT_TRIED, f"不发送 {names}", f"{names} is not sent to it", 0, ())
     began, before = time.monotonic(), len(kit.exchanges)
-    kit.note = ""
+    kit.note = ("", "")
     verdict, zh, en = Verdict.PASSED, "", ""
     try:
         case.run(kit)
-        zh = en = kit.note
+        zh, en = kit.note
     except Unmet as reason:
         verdict, zh, en = Verdict.FAILED, reason.zh, reason.en
     except NotApplicable as reason:
         verdict, zh, en = Verdict.NOT_TRIED, reason.zh, reason.en
-    return Finding(case, verdict, zh, en, time.monotonic() - began, tuple(kit.exchanges[before:]))
+    exchanges = tuple(kit.exchanges[before:])
+    if exchanges and all(one.kept_back for one in exchanges):
+        verdict, why = Verdict.NOT_TRIED, exchanges[-1].kept_back
+        zh, en = f"样式表不发送此消息：{why}", f"its stylesheet keeps it back: {why}"
+    return Finding(case, verdict, zh, en, time.monotonic() - began, exchanges)

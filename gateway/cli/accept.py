@@ -7,17 +7,32 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from gateway.acceptance.kit import Kit
 from gateway.acceptance.report import WORDS, write_report
-from gateway.acceptance.running import Verdict, chosen, run
+from gateway.acceptance.running import chosen, run
 from gateway.bootstrap.core import make_core
 from gateway.cli.partners import shown_address
-from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, is_wanted, plain_table, progress, say, show
+from gateway.cli.terminal import (
+    FAILED,
+    HERE,
+    WRONG,
+    Failure,
+    Folder,
+    is_wanted,
+    note,
+    plain_table,
+    progress,
+    say,
+    show,
+)
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract, snake_case
 from gateway.database.errors import DatabaseError
+from gateway.mapping.errors import MappingFailed
 from gateway.messages.wire import Wire
+from gateway.operations.dispatch import UNMAPPED
 from gateway.partner_config import INSURANCE_INTERFACE, OUR_CONTRACT, Partner
 from gateway.partners.registry import Partners
 
@@ -59,17 +74,29 @@ def accept(
     if not is_wanted(yes, f"This books charges and sends requisitions at {address}. Is that a TEST system?"):
         return
     kit = _kit(settings, partner, operations, _facts(given or []))
+    try:
+        kit.look_over()
+    except LookupError as unknown:
+        (fact,) = (one for one in given or [] if snake_case(one.partition("=")[0]) == unknown.args[0])
+        raise Failure(f"--given {fact}: no message {name} is sent has a text of that name.", WRONG) from None
+    except MappingFailed as problem:
+        raise Failure(f"{partner.path('samples')}: {problem}", WRONG) from None
     with progress(f"Accepting {name}", len(cases)) as tell:
         acceptance = run(kit, cases, address, lambda: datetime.now(settings.zone), tell)
-    table = plain_table("CASE", "RESULT", "WHAT IS WANTED", "WHY")
+    table = plain_table("CASE", "RESULT", "WHAT IS WANTED", "REMARK")
     for finding in acceptance.findings:
-        if finding.verdict is Verdict.NOT_TRIED:
+        if finding in acceptance.not_sent:
             continue
         _, word, kind = WORDS[finding.verdict]
-        table.add_row(finding.case.number, f"[{COLOURS[kind]}]{word}[/]", finding.case.en, finding.en)
+        table.add_row(finding.case.number, f"[{COLOURS[kind]}]{word}[/]", finding.case.en, escape(finding.en))
     show(table)
-    if untried := acceptance.count(Verdict.NOT_TRIED):
-        say(f"{untried} cases were not tried: {name} is not sent what they are about.")
+    if acceptance.not_sent:
+        say(f"{len(acceptance.not_sent)} cases were not tried: {name} is not sent what they are about.")
+    if any(one.code == UNMAPPED for finding in acceptance.findings for one in finding.exchanges):
+        note(
+            f"Codes of the messages have no row: `gateway partner check {name}` names the code tables it asks; import "
+            f"them, or let values pass with `gateway codes policy TABLE pass --partner {name}`."
+        )
     path = report or folder / "acceptance" / f"{name}-{acceptance.run}.html"
     digest = write_report(acceptance, path)
     say(f"{'Passed' if acceptance.is_passed else 'Not passed'}. Report {path}, digest {digest}")
@@ -106,4 +133,4 @@ def _kit(settings: Settings, partner: Partner, operations: frozenset[str], given
         partners = make_core(settings, pool_size=2).partners
     except DatabaseError:  # nothing of it is stored; only code tables would be asked for
         partners = Partners([partner], contract, wire, now)
-    return Kit(partner, partners, contract, wire, now, operations, given)
+    return Kit(partner, partners, contract, wire, now, operations, given, settings.hospital_code)

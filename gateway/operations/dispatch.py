@@ -31,6 +31,10 @@ class Outcome(StrEnum):
 
 UNMAPPED = "UNMAPPED"
 """The code of an answer: a code of the message has no row in its table, so nothing was sent."""
+MAPPING = "MAPPING"
+"""The code of an answer: the partner's own files cannot map the message, or say that it must not go there."""
+KEPT_BACK = "Not sent: "
+"""How the detail of a yes begins when the partner need not have the message (`g:skip`), before the reason."""
 
 
 @dataclass(frozen=True, slots=True)

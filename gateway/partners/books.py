@@ -13,12 +13,12 @@ from gateway.messages.common import Header
 from gateway.messages.query import BookingRecord, BookingTotal, QueryTransactionRequest, TransactionRecord
 from gateway.operations.dispatch import Origin, Outcome, PartnerAnswer
 from gateway.partners.addressing import Stamp
+from gateway.partners.queried import UNKNOWN_NUMBER
 from gateway.partners.registry import Partners
 
 PAGE_SIZE = 1000
 MOST_PAGES = 5000
 AT_ONCE = 8
-UNKNOWN_NUMBER = "QRY-404"
 NO_LIST = frozenset({"QRY-400", "FAULT"})
 """What a HIS answers that knows only numbers: it finds none in the request, or does not know the fields."""
 

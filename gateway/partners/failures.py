@@ -16,7 +16,7 @@ import zeep.exceptions as soap
 from gateway.errors import InvalidMessage
 from gateway.mapping.codes import Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
-from gateway.operations.dispatch import UNMAPPED, MissingCode, Outcome, PartnerAnswer
+from gateway.operations.dispatch import MAPPING, UNMAPPED, MissingCode, Outcome, PartnerAnswer
 from gateway.partners.connection import Exchange
 from gateway.partners.files import UnusableFile
 
@@ -43,7 +43,7 @@ _CUT_OFF = Failure(Outcome.UNKNOWN, "CUT-OFF")
 _WRONG_ADDRESS = Failure(Outcome.NOT_SENT, "ADDRESS")
 _WRONG_WSDL = Failure(Outcome.NOT_SENT, "WSDL")
 _WRONG_MESSAGE = Failure(Outcome.FAULT, "MESSAGE")
-_WRONG_MAPPING = Failure(Outcome.FAULT, "MAPPING")
+_WRONG_MAPPING = Failure(Outcome.FAULT, MAPPING)
 _UNEXPECTED = Failure(Outcome.UNKNOWN, "INTERNAL")
 
 FAILURES: dict[type[BaseException], Failure] = {

@@ -25,7 +25,7 @@ from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.mapping.success import Answered, Meaning, SuccessRule, Verdict
 from gateway.messages.common import Result
 from gateway.messages.wire import Wire
-from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.operations.dispatch import KEPT_BACK, MAPPING, Outcome, PartnerAnswer
 from gateway.partner_config import MappedOperation, Partner
 from gateway.partners import queried
 from gateway.partners.addressing import Stamp, addressed
@@ -141,10 +141,10 @@ class Mapped:
     def _not_wanted(self, operation: str, stamp: Stamp, reason: str) -> PartnerAnswer:
         """A yes for a message that the stylesheet keeps back; one that would book must not be."""
         if operation in BOOKING or (operation == "ReportStatus" and self._partner.registration_charges):
-            return PartnerAnswer(Outcome.FAULT, "MAPPING", detail="A message that books may not be skipped.")
+            return PartnerAnswer(Outcome.FAULT, MAPPING, detail="A message that books may not be skipped.")
         result = self._result(Verdict(Meaning.YES, "0", reason), stamp)
         response = self._around.wire.class_of(f"{operation}ResponseType")(result=result)
-        return PartnerAnswer(Outcome.ANSWERED, "0", response, detail=f"Not sent: {reason}")
+        return PartnerAnswer(Outcome.ANSWERED, "0", response, detail=f"{KEPT_BACK}{reason}")
 
     def _made(
         self, operation: str, mapping: CompiledMapping, request: Any, stamp: Stamp

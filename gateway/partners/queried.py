@@ -16,6 +16,8 @@ from gateway.partners.addressing import Stamp
 from gateway.terms import TransactionState
 
 Ask = Callable[[str, Any, Stamp, float], PartnerAnswer]
+UNKNOWN_NUMBER = "QRY-404"
+"""What a partner answers that knows no transaction under a number."""
 UNDECIDED = frozenset(
     {
         TransactionState.PROPOSED,
@@ -36,7 +38,7 @@ def find_booking(ask: Ask, operation: str, request: Any, stamp: Stamp, seconds: 
     query = _question(operation, request, stamp)
     asked_as = replace(stamp, message_id=f"{stamp.message_id}-Q{secrets.token_hex(4)}")
     answer = ask("QueryTransaction", query, asked_as, seconds)
-    if answer.outcome is Outcome.ANSWERED and answer.code == "QRY-404":
+    if answer.outcome is Outcome.ANSWERED and answer.code == UNKNOWN_NUMBER:
         return None
     if not answer.is_yes:
         return PartnerAnswer(Outcome.UNKNOWN, f"QUERY-{answer.code}")

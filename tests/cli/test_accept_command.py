@@ -66,6 +66,22 @@ def test_a_partner_that_says_yes_to_everything_is_not_passed(
     assert "should have been refused and was accepted" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_refusal_of_our_own_stylesheet_is_none_of_the_partners(
+    gateway: Command, empty_site: Path, yes_man: FakePartner, tmp_path: Path
+):
+    gateway("partner", "add", "ECG", "--example", "ecg")
+    place = empty_site / "partners" / "ECG"
+    settings = place / "partner.toml"
+    settings.write_text(re.sub(r"http://127[^\"]*", yes_man.url, settings.read_text("utf-8")), "utf-8")
+    sheet = place / "SubmitRequisition.request.xsl"
+    always = sheet.read_text("utf-8").replace("Action != 'CANCEL' and count(Items/Item) &gt; 1", "true()")
+    sheet.write_text(always, "utf-8")
+    said = gateway("accept", "ECG", "--yes", "--case", "REQ-4", "--report", tmp_path / "report.html")
+    assert said.code == 1
+    assert "it was not even sent: SubmitRequisition.request.xsl: The ECG system takes" in said.out
+    assert yes_man.sent("SubmitRequisition") == []
+
+
 def test_a_partner_that_books_twice_or_answers_nothing_is_not_passed(
     gateway: Command, empty_site: Path, his: SimulatorProcess, tmp_path: Path
 ):
@@ -85,7 +101,8 @@ def test_what_the_test_system_knows_is_used(gateway: Command, empty_site: Path, 
     assert (request.patient.patient_id, request.visit.visit_no, request.requisition_no) == ("P77", "ZY77", "SQ77")
 
 
-@pytest.mark.parametrize("kind", ["pacs", "commercial-insurer"])
+# The ECG system takes one item only, the insurer only some visits, and HIS says yes to a query that finds nothing.
+@pytest.mark.parametrize("kind", ["pacs", "ecg", "commercial-insurer", "his"])
 def test_a_vendor_with_a_contract_of_its_own_is_accepted_by_its_own_folder(
     gateway: Command, empty_site: Path, tmp_path: Path, kind: str
 ):
@@ -101,6 +118,8 @@ def test_a_vendor_with_a_contract_of_its_own_is_accepted_by_its_own_folder(
         said = gateway("accept", kind, "--yes", "--report", tmp_path / "report.html")
         assert said.code == 0, said
         assert "failed" not in said.out
+        kept_back = "its stylesheet keeps it back: The insurer is told of settlements and discharges only." in said.out
+        assert kept_back == (kind == "commercial-insurer")
     finally:
         simulator.stop()
 
@@ -110,6 +129,7 @@ def test_a_vendor_with_a_contract_of_its_own_is_accepted_by_its_own_folder(
     [
         (("HIS", "--yes", "--case", "XYZ"), "There is no case XYZ."),
         (("HIS", "--yes", "--given", "PatientId"), "must be written as Name=value"),
+        (("HIS", "--yes", "--given", "PatientNumber=P1"), "--given PatientNumber=P1: no message HIS is sent"),
         (("PACS", "--yes"), "There is no partner PACS"),
     ],
 )

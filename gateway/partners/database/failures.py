@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.mapping.codes import Unmapped, UnmappedPolicy
 from gateway.mapping.errors import MappingFailed, StylesheetBroken
-from gateway.operations.dispatch import UNMAPPED, MissingCode, Outcome, PartnerAnswer
+from gateway.operations.dispatch import MAPPING, UNMAPPED, MissingCode, Outcome, PartnerAnswer
 
 
 class DriverMissing(Exception):
@@ -221,7 +221,7 @@ def told_as_answer(problem: Exception, kind: str, *, timed_out: bool, may_be_don
         missing = MissingCode(problem.table, problem.value)
         return PartnerAnswer(outcome, UNMAPPED, detail=str(problem), missing=missing)
     if isinstance(problem, MappingFailed):
-        return PartnerAnswer(Outcome.FAULT, "MAPPING", detail=str(problem))
+        return PartnerAnswer(Outcome.FAULT, MAPPING, detail=str(problem))
     if isinstance(problem, OutOfTime):
         return PartnerAnswer(Outcome.NOT_SENT, "TIMEOUT")
     if isinstance(problem, PoolTimeout):
