@@ -51,11 +51,14 @@ _HASTEN = text(
 )
 _TIDY = text(
     f"""
-    DELETE FROM waiting_for_code waiting USING delivery
-    WHERE delivery.id = waiting.delivery_id AND delivery.partner = :partner AND NOT ({_WAITS})
-    RETURNING waiting.delivery_id
+    DELETE FROM waiting_for_code WHERE delivery_id IN (
+        SELECT delivery.id FROM waiting_for_code waiting JOIN delivery ON delivery.id = waiting.delivery_id
+        WHERE delivery.partner = :partner AND NOT ({_WAITS}) FOR UPDATE OF delivery SKIP LOCKED
+    )
+    RETURNING delivery_id
     """  # noqa: S608 - our own words
 )
+"""Not without the lock: what is just being stored as waiting again would be judged by what it was before."""
 _COUNT = text(
     f"""
     WITH waiting AS (
