@@ -58,11 +58,12 @@ class Holds:
         try:
             if not self.may_be_old:
                 return
+            asked_at = time.monotonic()  # what is ordered while the answer is on its way is not in it
             with session.no_autoflush:
                 found = open_holds(session)
             for one in found:
                 session.expunge(one)
-            self._open, self._asked_at = tuple(found), time.monotonic()
+            self._open, self._asked_at = tuple(found), asked_at
         finally:
             self._asking.release()
 

@@ -66,12 +66,12 @@ def test_what_was_not_answered_goes_on_only_if_it_is_kept(site, his, behaviour, 
     assert (site.job(row.id) is not None) == (state in ("QUEUED", "UNKNOWN"))
 
 
-@pytest.mark.parametrize("behaviour", ["hang:5", "drip:0.05", "slow:5"])
+@pytest.mark.parametrize("behaviour", ["hang:60", "drip:0.1", "slow:60"])
 def test_the_caller_never_waits_longer_than_agreed(site, his, behaviour):
     his.script.append(behaviour)
     started = time.monotonic()
     answer = site.ask(site.forward("ChargeItem", "V1"), 0.7)
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 20
     assert told(answer) == (Outcome.UNKNOWN, "TIMEOUT")
 
 
@@ -102,8 +102,8 @@ def test_nothing_is_sent_before_what_is_stuck_ahead_of_it(site, his, state):
     before = site.put(site.forward(number=1))[0]
     site.change(before, state=state, attempts=1)
     started = time.monotonic()
-    assert told(site.ask(site.forward(number=2))) == (Outcome.NOT_SENT, "ORDER")
-    assert time.monotonic() - started < 2.4
+    assert told(site.ask(site.forward(number=2), 60)) == (Outcome.NOT_SENT, "ORDER")
+    assert time.monotonic() - started < 20
     assert his.received == []
     assert site.newest().state == "QUEUED"
 
@@ -146,13 +146,13 @@ def test_two_questions_about_one_visit_follow_each_other(site, his):
 
 
 def test_questions_about_different_visits_do_not_wait_for_each_other(site, his):
-    his.script.append("slow:3")
+    his.script.append("held")
     slow = threading.Thread(target=lambda: site.ask(site.forward("ChargeItem", "V1")))
     slow.start()
     site.wait(lambda: len(his.received) == 1)
-    started = time.monotonic()
     assert site.ask(site.forward("ChargeItem", "V2")).is_yes
-    assert time.monotonic() - started < 2.4
+    assert his.received[0].finished == 0
+    his.go_on.set()
     slow.join()
 
 
@@ -182,16 +182,14 @@ def test_a_question_waits_for_what_was_queued_a_moment_ago(site, his):
 
 
 def test_a_partner_that_does_not_answer_costs_callers_no_more_time(site, his, monkeypatch):
-    monkeypatch.setattr(gate, "PAUSE_SECONDS", 1)
-    his.behave = lambda request: "hang:1.2"
+    monkeypatch.setattr(gate, "PAUSE_SECONDS", 600)
+    his.behave = lambda request: "hang:60"
     for number in range(gate.FAILURES):
         site.ask(site.forward("ChargeItem", f"V{number}"), 0.6)
-    started = time.monotonic()
-    assert told(site.ask(site.forward("ChargeItem", "V8"), 20)) == (Outcome.NOT_SENT, "PAUSED")
-    assert time.monotonic() - started < 5
+    assert told(site.ask(site.forward("ChargeItem", "V8"), 60)) == (Outcome.NOT_SENT, "PAUSED")
     assert (site.newest().state, len(his.received)) == ("QUEUED", gate.FAILURES)
     his.behave = lambda request: "ok"
-    time.sleep(1)
+    site.dispatch._gates["HIS"]._closed_until = time.monotonic()  # the pause is over
     assert site.ask(site.forward("ChargeItem", "V9")).is_yes
     assert site.ask(site.forward("ChargeItem", "V10")).is_yes
 

@@ -21,7 +21,7 @@ def seconds_to_leave(site: Site, his: FakePartner, key: str) -> float:
     """From the moment a critical value is queued until HIS has it before it."""
     begun = time.time()
     site.put(site.forward("PushCriticalValue", key, urgent=True))
-    site.wait(lambda: any(one.request.critical_id == key for one in his.sent("PushCriticalValue")), 60)
+    site.wait(lambda: any(one.request.critical_id == key for one in his.sent("PushCriticalValue")))
     return next(one.started for one in his.sent("PushCriticalValue") if one.request.critical_id == key) - begun
 
 
@@ -32,7 +32,7 @@ def test_a_critical_value_overtakes_everything_that_waits_for_the_partner(
     site = make_site(his.partner("HIS"))
     queue_up(site, count)
     with site.working(FAST):
-        site.wait(lambda: len(his.received) >= 20, 60)
+        site.wait(lambda: len(his.received) >= 20)
         took = [seconds_to_leave(site, his, f"K{number}") for number in range(5)]
         waiting = site.unfinished()
         site.run_sql("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
@@ -50,13 +50,13 @@ def test_it_is_tried_at_once_and_again_while_the_partner_is_left_alone(
     his.behave = lambda request: "http:503"
     queue_up(site, 300)
     with site.working(FAST):
-        site.wait(lambda: len(his.received) >= FAST.failures, 20)
-        site.wait(lambda: _is_quiet(his), 20)
+        site.wait(lambda: len(his.received) >= FAST.failures)
+        site.wait(lambda: _is_quiet(his))
         assert seconds_to_leave(site, his, "K1") < WITHIN
-        site.wait(lambda: len(his.sent("PushCriticalValue")) >= 4, 20)
+        site.wait(lambda: len(his.sent("PushCriticalValue")) >= 4)
         his.behave = lambda request: "ok"
         back = time.monotonic()
-        site.wait(lambda: site.codes(_newest(site))[-1:] == ["0"], 20)
+        site.wait(lambda: site.codes(_newest(site))[-1:] == ["0"])
         assert time.monotonic() - back < WITHIN
         site.run_sql("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
 

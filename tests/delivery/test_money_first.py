@@ -33,7 +33,7 @@ def test_after_an_outage_all_charges_arrive_before_the_remaining_requisitions(ma
             site.put(site.forward("ChargeItem", f"V{key}", 1), site.forward("ChargeItem", f"V{key}", 2))
         his.back = site.now().timestamp()
         his.behave = lambda request: "ok"
-        site.wait_until_all_is_finished(40)
+        site.wait_until_all_is_finished()
     charges, requisitions = arrived(his, "ChargeItem"), arrived(his, "SubmitRequisition")
     assert (len(charges), len(requisitions)) == (20, 200)
     before_the_last_charge = sum(place < max(charges) for place in requisitions)
@@ -64,7 +64,7 @@ def test_nothing_waits_for_ever_behind_a_constant_stream_of_money(make_site, his
     with site.working():
         money.start()
         try:
-            site.wait(lambda: all(site.state(one) == "DELIVERED" for one in waiting), 30)
+            site.wait(lambda: all(site.state(one) == "DELIVERED" for one in waiting))
             assert site.unfinished() > 5
         finally:
             ended.set()

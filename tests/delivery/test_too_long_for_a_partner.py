@@ -42,7 +42,7 @@ def test_a_critical_value_that_is_too_long_alarms_at_once(make_site, his):
     forward = site.forward("PushCriticalValue", "K1", urgent=True)
     long = dataclasses.replace(forward, request=dataclasses.replace(forward.request, content="K+ 7.1"))
     with site.working():
-        site.wait_for(site.put(long)[0], "DEAD", 5)
+        site.wait_for(site.put(long)[0], "DEAD")
     with site.sessions() as session:
         assert [alert.kind for alert in session.query(Alert)] == ["DELIVERY_DEAD"]
     assert his.received == []

@@ -166,7 +166,7 @@ def test_it_goes_on_at_once_when_the_row_is_there_and_in_its_order(ward: Ward):
         ward.site.wait(lambda: ward.waits(first))
         ward.site.wait(lambda: ward.site.job(first).status == "todo")  # for a quarter of an hour
         assert ward.use(Line("0577", "XGK")) == 1
-        ward.site.wait_for(second, "DELIVERED", 60)
+        ward.site.wait_for(second, "DELIVERED")
     assert ward.site.row(first).attempts == 1
     assert [etree.fromstring(asked.payload).findtext("Seq") for asked in ward.vendor.asked] == ["1", "2"]
     assert ward.all(Alert)[0].settled_at is not None
@@ -185,7 +185,7 @@ def test_it_goes_on_although_its_job_was_just_in_somebody_s_hands(ward: Ward):
 
     ward.site.sender.conclude = conclude_then_the_row_comes  # type: ignore[method-assign]
     with ward.site.working():
-        ward.site.wait_for(delivery, "DELIVERED", 10)
+        ward.site.wait_for(delivery, "DELIVERED")
 
 
 def test_it_goes_on_although_the_row_came_while_it_was_looked_up(ward: Ward):

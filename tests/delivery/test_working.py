@@ -47,7 +47,7 @@ def test_every_requisition_s_messages_arrive_in_order_whatever_goes_wrong(make_s
     for number in range(1, 5):
         site.put(*[site.forward(key=f"R{key}", number=number) for key in range(15)])
     with site.working():
-        site.wait_until_all_is_finished(40)
+        site.wait_until_all_is_finished()
     for numbers in order_of(his.received).values():
         assert numbers == sorted(numbers)
         assert set(numbers) == {1, 2, 3, 4}
@@ -55,13 +55,11 @@ def test_every_requisition_s_messages_arrive_in_order_whatever_goes_wrong(make_s
 
 def test_the_next_message_of_a_requisition_leaves_as_soon_as_the_last_is_answered(make_site, his):
     site = make_site(his.partner("HIS"))
-    with site.working(Timing(poll=30, lease=0.1)):
+    with site.working(Timing(poll=300, lease=0.1)):
         site.put(site.forward(key="warm"))
         site.wait_until_all_is_finished()
-        started = time.monotonic()
         site.put(*[site.forward(number=number) for number in range(1, 9)])
-        site.wait_until_all_is_finished(12)
-    assert time.monotonic() - started < 10
+        site.wait_until_all_is_finished()
     assert order_of(his.received)["R1"] == list(range(1, 9))
 
 
@@ -109,13 +107,12 @@ def test_a_rate_below_one_in_a_second_is_possible(make_site, his):
 def test_a_critical_value_does_not_wait_behind_a_full_queue(make_site, his):
     site = make_site(his.partner("HIS", concurrency=1, rate_per_second=5))
     his.behave = lambda request: "slow:0.2"
-    site.put(*[site.forward(key=f"R{key}") for key in range(20)])
+    site.put(*[site.forward(key=f"R{key}") for key in range(100)])
     with site.working():
         site.wait(lambda: len(his.received) >= 2)
-        put = time.time()
         critical = site.put(site.forward("PushCriticalValue", "K1", urgent=True))[0]
         site.wait_for(critical, "DELIVERED")
-        assert his.sent("PushCriticalValue")[0].started - put < 2
+        assert len(his.received) < 50
         site.run_sql("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
 
 
@@ -123,16 +120,15 @@ def test_a_critical_value_does_not_wait_behind_a_full_queue(make_site, his):
 
 
 def test_a_partner_that_hangs_does_not_slow_another(make_site, his, pacs):
-    site = make_site(his.partner("HIS", total_seconds=1), pacs.partner("PACS"))
-    his.behave = lambda request: "hang:1"
+    site = make_site(his.partner("HIS", total_seconds=60), pacs.partner("PACS"))
+    his.behave = lambda request: "held"
     site.put(*[site.forward(key=f"H{key}") for key in range(10)])
     with site.working():
         site.wait(lambda: len(his.received) >= 3)
-        started = time.monotonic()
         mine = site.put(*[site.forward(key=f"P{key}", to="PACS") for key in range(10)])
         site.wait(lambda: all(site.state(one) == "DELIVERED" for one in mine))
-        assert time.monotonic() - started < 5
-        his.behave = lambda request: "ok"
+        assert not any(one.finished for one in his.received)
+        his.go_on.set()
         site.wait_until_all_is_finished()
 
 
@@ -143,11 +139,12 @@ def test_a_partner_that_is_down_is_left_alone_and_then_gets_everything_in_order(
         site.put(*[site.forward(key=f"R{key}", number=number) for key in range(30)])
     with site.working():
         site.wait(lambda: len(his.received) >= FAST.failures)
+        began = time.monotonic()
         time.sleep(2)
-        knocked = len(his.received)
+        knocked, waited = len(his.received), time.monotonic() - began
         his.behave = lambda request: "ok"
         site.wait_until_all_is_finished()
-    assert knocked <= FAST.failures + 4 + 2 / FAST.pause + 1
+    assert knocked <= FAST.failures + 4 + waited / FAST.pause + 1
     assert all(numbers == sorted(numbers) for numbers in order_of(his.received).values())
 
 

@@ -28,6 +28,8 @@ CONTRACT = Contract()
 WIRE = Wire(CONTRACT, timezone(timedelta(hours=8)))
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
+BOOKS = ("ok", "slow", "held", "lost", "drip", "cut")
+"""What it does after it has done what it was asked."""
 MONEY = {"ChargeItem": "charge_no", "RefundItem": "refund_no"}
 
 
@@ -64,6 +66,9 @@ class FakePartner:
         """What to do with the next requests, in order; then `behave` decides."""
         self.behave: Callable[[Received], str] = lambda request: "ok"
         self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self.go_on = threading.Event()
+        """Set when what is "held" may be answered."""
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -96,6 +101,8 @@ class FakePartner:
         self._thread.start()
 
     def close(self) -> None:
+        self._closing.set()
+        self.go_on.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -122,28 +129,25 @@ class FakePartner:
         with self._lock:
             self.received.append(received)
             received.behaviour = self.script.popleft() if self.script else self.behave(received)
-        try:
-            self._act(http, received, root.nsmap[root.prefix])
-        finally:
-            received.finished = time.time()
+        self._act(http, received, root.nsmap[root.prefix])
 
     def _act(self, http: BaseHTTPRequestHandler, received: Received, soap: str) -> None:
         name, _, argument = received.behaviour.partition(":")
-        yes = self._envelope(soap, self._yes(received)) if name in ("ok", "slow", "lost", "drip", "cut") else b""
-        if name == "slow":
-            time.sleep(float(argument))
-        if name in ("ok", "slow"):
+        yes = self._envelope(soap, self._yes(received)) if name in BOOKS else b""
+        if name in ("slow", "hang"):
+            self._closing.wait(float(argument))
+        elif name == "held":
+            self.go_on.wait()
+        received.finished = time.time()  # before the answer leaves: who has it may send the next at once
+        if name in ("ok", "slow", "held"):
             self._reply(http, 200, yes)
         elif name == "refuse":
             self._reply(http, 200, self._envelope(soap, self._no(received, argument)))
-        elif name in ("lost", "close"):
+        elif name in ("lost", "close", "hang"):
             http.close_connection = True
         elif name == "reset":
             http.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             http.connection.close()
-            http.close_connection = True
-        elif name == "hang":
-            time.sleep(float(argument))
             http.close_connection = True
         elif name == "drip":
             self._drip(http, yes, float(argument))
