@@ -113,7 +113,7 @@ def skip(
     settings = load_settings(folder)
     with database_session(settings) as session:
         rows = _chosen(session, settings, partner, poll, keys, every)
-        marks = next(one for _, one in _polls(settings) if one.name == poll).mark is not None
+        marks = _poll(settings, partner, poll).mark is not None
         for row in rows:
             row.state, row.next_at, row.marked = RowState.SKIPPED, None, not marks
             audit(session, "SKIP_POLL_ROW", _named(row), f"{row.code}: {reason.strip()}"[:500])
@@ -128,14 +128,21 @@ def _polls(settings: Settings) -> list[tuple[Partner, Poll]]:
     return found
 
 
+def _poll(settings: Settings, partner: str, name: str) -> Poll:
+    """One poll of a partner: others may have one of the same name."""
+    found = next((poll for one, poll in _polls(settings) if (one.name, poll.name) == (partner, name)), None)
+    if found is None:
+        raise Failure(f"{partner} has no poll {name}: `gateway poll list` shows all.", WRONG)
+    return found
+
+
 def _chosen(
     session: Session, settings: Settings, partner: str, poll: str, keys: Sequence[str] | None, every: bool
 ) -> Sequence[PollRow]:
     """The rows meant, locked. Raises Failure when one of them does not wait."""
     if bool(keys) is every:
         raise Failure("Name the keys of rows, or give --all.", WRONG)
-    if (partner, poll) not in [(one.name, other.name) for one, other in _polls(settings)]:
-        raise Failure(f"{partner} has no poll {poll}: `gateway poll list` shows all.", WRONG)
+    _poll(settings, partner, poll)
     query = select(PollRow).where(PollRow.partner == partner, PollRow.poll == poll, PollRow.state.in_(WAITS))
     if keys:
         query = query.where(PollRow.row_key.in_(keys))

@@ -111,6 +111,14 @@ class Bookmarks:
             )
             return list(session.scalars(query.order_by(PollRow.id).limit(1000)))
 
+    def stands(self, row: PollRow) -> bool:
+        """Whether nobody has decided about it since it was looked up."""
+        query = select(PollRow.id).where(
+            PollRow.id == row.id, PollRow.state == row.state, PollRow.decided_at == row.decided_at
+        )
+        with self._sessions() as session:
+            return session.scalars(query).first() is not None
+
     def unmarked(self) -> list[PollRow]:
         """Decided rows whose mark has not been written into the source."""
         with self._sessions() as session:
@@ -141,13 +149,14 @@ class Bookmarks:
         with self._sessions.begin() as session:
             session.execute(statement.on_conflict_do_update(index_elements=["partner", "poll", "row_key"], set_=values))
             if row.ahead:
-                session.execute(
-                    update(PollBookmark)
-                    .where(PollBookmark.partner == self._partner, PollBookmark.poll == self._poll)
-                    .values(position=position)
-                )
+                self._move(session, position)
             if row.state == RowState.PARKED:
-                self._alert_parked(session, now)
+                self._tell(session, "POLL_PARKED", "has parked rows", now)
+
+    def go_behind(self, position: Sequence[str]) -> None:
+        """Reading goes on behind a row that was decided before."""
+        with self._sessions.begin() as session:
+            self._move(session, json.dumps(list(position)))
 
     def marked(self, key: str) -> None:
         """Its mark stands in the source."""
@@ -158,9 +167,13 @@ class Bookmarks:
                 .values(marked=True)
             )
 
-    def looked(self, seen: Iterable[str], lower: Sequence[str] | None, began: datetime) -> None:
-        """The source was read to its end: of what was decided before, only rows that were seen again are remembered."""
+    def looked(self, seen: Iterable[str], lower: Sequence[str] | None, began: datetime, *, is_well: bool) -> None:
+        """The source was read to its end: of what was decided before, only rows that were seen again are remembered.
+
+        It is not well when something could not be written into it: that trouble then goes on.
+        """
         kept = [*seen, *([lower[-1]] if lower else [])]
+        well = {"failing_since": None, "trouble": None, "alerted_at": None} if is_well else {}
         with self._sessions.begin() as session:
             session.execute(
                 delete(PollRow).where(
@@ -175,7 +188,7 @@ class Bookmarks:
             session.execute(
                 update(PollBookmark)
                 .where(PollBookmark.partner == self._partner, PollBookmark.poll == self._poll)
-                .values(looked_at=self._now(), failing_since=None, trouble=None, alerted_at=None, process=self._process)
+                .values(looked_at=self._now(), process=self._process, **well)
             )
 
     def failed(self, code: str, detail: str) -> None:
@@ -191,14 +204,18 @@ class Bookmarks:
             away = now - bookmark.failing_since >= timedelta(seconds=AWAY_SECONDS)
             if bookmark.alerted_at is None and (away or code in AT_ONCE):
                 bookmark.alerted_at = now
-                subject = f"poll {self._poll} of {self._partner} reads nothing: {words}"[:500]
-                session.add(Alert(raised_at=now, kind="POLL_FAILS", subject=subject, txn_no=None))
+                self._tell(session, "POLL_FAILS", f"fails: {words}", now)
 
-    def _alert_parked(self, session: Session, now: datetime) -> None:
-        """One alert for a poll, however many rows are parked, until somebody has settled it."""
-        subject = f"poll {self._poll} of {self._partner} has parked rows"
-        known = select(Alert.id).where(
-            Alert.kind == "POLL_PARKED", Alert.subject == subject, Alert.settled_at.is_(None)
+    def _move(self, session: Session, position: str) -> None:
+        session.execute(
+            update(PollBookmark)
+            .where(PollBookmark.partner == self._partner, PollBookmark.poll == self._poll)
+            .values(position=position)
         )
+
+    def _tell(self, session: Session, kind: str, words: str, now: datetime) -> None:
+        """One alert, however often it happens, until somebody has settled it."""
+        subject = f"poll {self._poll} of {self._partner} {words}"[:500]
+        known = select(Alert.id).where(Alert.kind == kind, Alert.subject == subject, Alert.settled_at.is_(None))
         if session.scalars(known.limit(1)).first() is None:
-            session.add(Alert(raised_at=now, kind="POLL_PARKED", subject=subject, txn_no=None))
+            session.add(Alert(raised_at=now, kind=kind, subject=subject, txn_no=None))

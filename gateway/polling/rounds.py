@@ -40,6 +40,8 @@ WAITS = (5, 15, 60, 300, 900)
 """Seconds before the second, third ... try of a row the gateway cannot take yet."""
 ENDS_THE_LOOK = frozenset({"AWAY", "LOGIN", "TIMEOUT", "DRIVER"})
 """Troubles of the source after which no further row is asked of it for now."""
+GONE = "GONE"
+"""Why a row was skipped that its source does not have any more."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,11 +88,18 @@ class Round:
         for page, ahead in self._pages(lower, last):
             known = self._bookmarks.known(row.key for row in page)
             seen += list(known)
+            behind: SourceRow | None = None
             for row in page:
                 if not self._goes_on():
                     return decided
-                decided += self._look_at(row, known.get(row.key), ahead=ahead)
-        self._bookmarks.looked(seen, lower, began)
+                is_ahead = ahead and self._source.is_reached(row.position, began)
+                taken = self._look_at(row, known.get(row.key), ahead=is_ahead)
+                decided += taken
+                if is_ahead:
+                    behind = None if taken else row
+            if behind is not None and behind.key in known:  # its time was still to come when it was taken
+                self._bookmarks.go_behind(behind.position)
+        self._bookmarks.looked(seen, lower, began, is_well=self._mark_trouble is None)
         if self._mark_trouble is not None:
             raise self._mark_trouble
         return decided
@@ -133,7 +142,7 @@ class Round:
     def _first(self) -> tuple[str, ...] | None:
         start = self._poll.start
         if start == "now":
-            return self._source.newest()
+            return self._source.newest(self._now())
         return None if start in (None, "beginning") else (str(start),)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
@@ -152,7 +161,7 @@ class Round:
         """In which round a row is to be taken now; None when it is known already."""
         if known is None:
             return 0
-        if known.version != row.version:
+        if known.version != row.version or known.code == GONE:
             return known.round
         if self._poll.by != "mark" or not known.marked or known.state not in (RowState.PARKED, RowState.TAKEN):
             return None
@@ -166,6 +175,8 @@ class Round:
         for known in rows:
             if not self._goes_on():
                 break
+            if not self._bookmarks.stands(known):
+                continue  # somebody has given it up meanwhile
             row = self._source.row(known.row_key)
             by_hand = known.state == RowState.RETRY
             if row is None:
@@ -179,7 +190,7 @@ class Round:
         position = tuple(json.loads(known.position))
         self._bookmarks.decide(
             Decided(known.row_key, known.version, position, False, RowState.SKIPPED, known.tries, known.round,
-                    "GONE", "The row is there no more.", known.txn_no, None, True)
+                    GONE, "The row is there no more.", known.txn_no, None, True)
         )  # fmt: skip
 
     def _take(self, row: SourceRow, *, tries: int, round_: int, ahead: bool) -> None:

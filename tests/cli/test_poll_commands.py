@@ -100,6 +100,16 @@ def test_a_row_is_tried_again_and_another_given_up(gateway: Command, lab: Path, 
         assert session.query(PollRow).filter_by(row_key="8").one().marked is False, "its mark is still to be written"
 
 
+def test_the_mark_is_that_of_the_partner_s_own_poll(gateway: Command, lab: Path, site: Path, rows):
+    other = site / "partners" / "ECG"
+    shutil.copytree(lab, other)
+    without = (lab / "partner.toml").read_text().replace('mark = {column = "kind"}', "")
+    (other / "partner.toml").write_text(without)
+    assert gateway("poll", "skip", "LIS", "results", "8", "--reason", "a test").code == 0
+    with rows() as session:
+        assert session.query(PollRow).filter_by(row_key="8").one().marked is False, "ECG's poll of that name has none"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from lxml import etree
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, not_, select, update
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, not_, or_, select, types, update
 from sqlalchemy.exc import DataError, DBAPIError
 
 from gateway.database_config import DatabaseAccess, Detail, Poll
@@ -24,6 +25,7 @@ from gateway.partners.database.writing import put
 
 NEVER_UNDERSTOOD = (UnicodeError, ValueError, OverflowError, DataError)
 """What drivers raise for a value they cannot read: wrong bytes in a text, a date that Python does not know."""
+_DIGIT = re.compile(r"\d")
 
 
 class SourceAway(Exception):
@@ -71,14 +73,18 @@ class Source:
         With an upper end rows are looked at again: by time those of the very time of `lower` come too. Unless the
         `whole` rows are wanted only their places are read.
         """
-        last: tuple[Any, ...] | None = None
+        before: tuple[Any, ...] | None = None
+        limit = self._poll.batch
         while True:
             with self._visit() as visit:
-                page, last = self._page(visit, lower, upper, last, whole)
+                page, last = self._page(visit, lower, upper, before, whole, limit)
             if page:
                 yield page
             if last is None:
                 return
+            if last == before:  # the driver keeps fewer digits than the source: behind this row it stands itself
+                limit *= 2
+            before = last
 
     def earlier(self, position: Sequence[str], since: datetime) -> list[str]:
         """The position from which rows are looked at again by time, but not from before reading began."""
@@ -89,8 +95,24 @@ class Source:
         if poll.start != "beginning":
             begin = since if poll.start == "now" else read_moment(str(poll.start), self._own_zone)
             before = max(before, (begin or before).astimezone(self._own_zone))
+        if "T" not in position[0]:  # a text, or a day: compared as it is written
+            return [_written_alike(position[0], before), *position[1:]]
         has_zone = "+" in position[0] or position[0].endswith("Z")
         return [(before if has_zone else before.replace(tzinfo=None)).isoformat(), *position[1:]]
+
+    def is_reached(self, position: Sequence[str], now: datetime) -> bool:
+        """Whether reading may go on behind this position.
+
+        By time not behind one that is still to come, as of a wrong clock or an "until further notice" of 2099: what is
+        written before that time comes would stand in front of it, and further back than is looked at again.
+        """
+        if self._poll.by != "time":
+            return True
+        try:
+            moment = read_moment(position[0], self._own_zone)
+        except ValueError:
+            return False
+        return moment is None or moment <= now + timedelta(minutes=self._poll.again_minutes)
 
     def row(self, key: str) -> SourceRow | None:
         """One row by its key; None when it is there no more."""
@@ -100,12 +122,15 @@ class Source:
             read = self._read(visit, table, select(*self._selected(table)).where(self._key(table) == found), habits)
             return read[0][0] if read else None
 
-    def newest(self) -> tuple[str, ...] | None:
-        """The position of the last row there is; None when there is none."""
+    def newest(self, now: datetime) -> tuple[str, ...] | None:
+        """The position of the last row there is, of those whose time has come; None when there is none."""
         with self._visit() as visit:
-            table, _ = self._table(visit)
-            by = self._order(table)
-            query = select(*by).where(*self._wanted(visit, table)).order_by(*[one.desc() for one in by]).limit(1)
+            table, habits = self._table(visit)
+            by, where = self._order(table), self._wanted(visit, table)
+            if self._poll.by == "time" and not isinstance(by[0].type, types.String):
+                latest = now + timedelta(minutes=self._poll.again_minutes)
+                where.append(by[0] <= bound(Place(table.name, by[0]), latest.isoformat(), habits))
+            query = select(*by).where(*where).order_by(*[one.desc() for one in by]).limit(1)
             row = visit.connection.execute(query).first()
             return None if row is None else tuple(str(shown(value)) for value in row)
 
@@ -116,6 +141,7 @@ class Source:
         upper: Sequence[str] | None,
         last: tuple[Any, ...] | None,
         whole: bool,
+        limit: int,
     ) -> tuple[list[SourceRow], tuple[Any, ...] | None]:
         """Some rows, and where to go on; None at the end."""
         table, habits = self._table(visit)
@@ -129,10 +155,10 @@ class Source:
         if upper is not None:
             where.append(not_(after(by, self._values(table, upper, habits))))
         query = select(*(self._selected(table) if whole else self._place(table)))
-        query = query.where(*where).order_by(*by).limit(self._poll.batch)
+        query = query.where(*where).order_by(*by).limit(limit)
         rows = self._read(visit, table, query, habits) if whole else self._places(visit, table, query)
-        last = rows[-1][1] if len(rows) == self._poll.batch else None
-        return [row for row, _ in rows], last
+        last = rows[-1][1] if len(rows) == limit else None
+        return [row for row, _ in rows if row is not None], last
 
     def _values(self, table: Table, position: Sequence[str], habits: Habits) -> list[Any]:
         """A position that was kept as texts; one that somebody has written may hold the time alone."""
@@ -160,28 +186,32 @@ class Source:
 
     def _read(
         self, visit: Visit, table: Table, query: Select[Any], habits: Habits
-    ) -> list[tuple[SourceRow, tuple[Any, ...]]]:
+    ) -> Sequence[tuple[SourceRow | None, tuple[Any, ...]]]:
         try:
             found = visit.connection.execute(query).all()
+            return [self._understood(visit, table, row, habits) for row in found]
         except NEVER_UNDERSTOOD:
             return self._one_by_one(visit, table, query, habits)
-        return [self._understood(visit, table, row, habits) for row in found]
 
     def _one_by_one(
         self, visit: Visit, table: Table, query: Select[Any], habits: Habits
-    ) -> list[tuple[SourceRow, tuple[Any, ...]]]:
-        """The same rows when the driver cannot read one of them: that one comes without its columns."""
-        by, found = self._order(table), []
-        for position in visit.connection.execute(query.with_only_columns(*by)).all():
-            key = position[-1]
+    ) -> list[tuple[SourceRow | None, tuple[Any, ...]]]:
+        """The same rows when one of them, or of its details, cannot be read: that one comes without its columns.
+
+        None stands for a row that is gone by now.
+        """
+        found: list[tuple[SourceRow | None, tuple[Any, ...]]] = []
+        visit.connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
+        for position in visit.connection.execute(query.with_only_columns(*self._order(table))).all():
             try:
-                row = visit.connection.execute(select(*self._selected(table)).where(self._key(table) == key)).first()
+                one = select(*self._selected(table)).where(self._key(table) == position[-1])
+                row = visit.connection.execute(one).first()
+                read = None if row is None else self._understood(visit, table, row, habits)[0]
             except NEVER_UNDERSTOOD:
+                visit.connection.rollback()
                 texts = tuple(str(shown(value)) for value in position)
-                found.append((SourceRow(texts[-1], "", texts, None), tuple(position)))
-                continue
-            if row is not None:
-                found.append(self._understood(visit, table, row, habits))
+                read = SourceRow(texts[-1].rstrip(" "), "", texts, None)
+            found.append((read, tuple(position)))
         return found
 
     def _understood(self, visit: Visit, table: Table, row: Any, habits: Habits) -> tuple[SourceRow, tuple[Any, ...]]:
@@ -256,15 +286,19 @@ class Source:
         return list({column(table, name).name: column(table, name) for name in names}.values())
 
     def _wanted(self, visit: Visit, table: Table) -> list[ColumnElement[bool]]:
-        habits, conditions = self._tables.habits(visit.connection), []
+        """What a row must have to be read: a place in the order, and the values the settings say."""
+        habits = self._tables.habits(visit.connection)
+        conditions: list[ColumnElement[bool]] = [one.is_not(None) for one in self._order(table)]
         wanted = dict(self._poll.where)
         if self._poll.by == "mark" and self._poll.mark is not None:
             wanted[self._poll.mark.column] = self._poll.mark.unread
         for name, given in wanted.items():
             texts = given if isinstance(given, tuple) else (given,)
             values = [value_of(table, Cell(name, str(text)), habits)[1] for text in texts]
-            conditions.append(column(table, name).in_(values))
-        return [and_(*conditions)] if conditions else []
+            found = column(table, name)
+            fits = found.in_([value for value in values if value is not None])
+            conditions.append(or_(fits, found.is_(None)) if "" in texts else fits)
+        return [and_(*conditions)]
 
 
 class _Visits:
@@ -300,6 +334,12 @@ def _away(problem: Exception, kind: str) -> SourceAway:
         number = number_of(problem)
         return SourceAway(trouble(kind, problem).code, f"error {number} of the database" if number else "")
     return SourceAway("AWAY", type(problem).__name__)
+
+
+def _written_alike(text: str, moment: datetime) -> str:
+    """A moment as the text writes one: its digits in the same places."""
+    digits = iter(f"{moment:%Y%m%d%H%M%S}")
+    return _DIGIT.sub(lambda _: next(digits, "0"), text)
 
 
 def _cut(table: Table, name: str, text: str, habits: Habits) -> str:

@@ -259,7 +259,10 @@ def hospital_time(value: Any, habits: Habits, zone: timezone) -> Any:
     """A plain time of a database that keeps UTC, and one that tells its zone, in hospital time."""
     if isinstance(value, datetime):
         aware = value if value.tzinfo is not None else value.replace(tzinfo=habits.zone)
-        return aware.astimezone(zone).replace(tzinfo=None)
+        try:
+            return aware.astimezone(zone).replace(tzinfo=None)
+        except OverflowError:  # 9999-12-31 is no moment but means that there is no end
+            return value.replace(tzinfo=None)
     return value
 
 

@@ -125,8 +125,7 @@ class Work:
         table = self._table(step.table)
         where = condition(table, step.key, self.habits)
         changed = self._values(step.table, step.cells, is_new=False)
-        if self._is_there(table, where):
-            self._change(table, where, changed)
+        if self._is_there(table, where) and self._change(table, where, changed):
             return
         values = self._values(step.table, (*step.key, *step.cells), is_new=True)
         try:
@@ -135,7 +134,8 @@ class Work:
         except DBAPIError as problem:
             if trouble(self.habits.kind, problem).code != "UNIQUE" or problem.connection_invalidated:
                 raise
-            self._change(table, where, changed)  # somebody else has just made it
+            if not self._change(table, where, changed):  # unless somebody else has just made it
+                raise
 
     def _is_there(self, table: Table, where: Any) -> bool:
         count = self._connection.execute(select(func.count()).select_from(table).where(where)).scalar_one()
@@ -143,9 +143,11 @@ class Work:
             raise Unfit("ROWS", f"{table.name}: {count} rows have the key of <merge>.")
         return bool(count)
 
-    def _change(self, table: Table, where: Any, values: dict[str, Any]) -> None:
-        if values:
-            self._connection.execute(update(table).where(where).values(values))
+    def _change(self, table: Table, where: Any, values: dict[str, Any]) -> bool:
+        """Whether the row is there and says it now."""
+        if not values:
+            return self._is_there(table, where)
+        return self._connection.execute(update(table).where(where).values(values)).rowcount > 0
 
     def _call(self, step: Call) -> None:
         known = self._access.procedures[self._procedure(step)]

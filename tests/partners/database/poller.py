@@ -92,9 +92,11 @@ class Reader:
         return found
 
 
-def lab(middle: Middle, hospital: Hospital, *, key_type: str = "INTEGER", **settings: Any) -> Reader:
+def lab(
+    middle: Middle, hospital: Hospital, *, key_type: str = "INTEGER", time_type: str = "", **settings: Any
+) -> Reader:
     """A laboratory with an empty table of results."""
-    middle.run(TABLE.format(id=key_type, time="DATETIME" if middle.is_mariadb else "TIMESTAMP"))
+    middle.run(TABLE.format(id=key_type, time=time_type or ("DATETIME" if middle.is_mariadb else "TIMESTAMP")))
     given = {
         "name": "results", "table": "RESULTS", "operation": "PushCriticalValue", "stylesheet": "row.xsl", "key": "ID",
         "start": "beginning", "rate_per_second": 1000, "columns": ["ID", "CONTENT", "FOUND_AT"],
@@ -106,11 +108,14 @@ def lab(middle: Middle, hospital: Hospital, *, key_type: str = "INTEGER", **sett
 
 
 def put(
-    middle: Middle, *ids: Any, at: str = "2026-11-16 08:00:00", content: str = "K 6.9 mmol/L", flag: str = "0"
+    middle: Middle, *ids: Any, at: str | None = "2026-11-16 08:00:00", content: str = "K 6.9 mmol/L", flag: str = "0"
 ) -> None:
     """What the laboratory's program writes."""
+    found_at = "NULL" if at is None else f"'{at}'"
     for one in ids:
-        middle.run(f"INSERT INTO RESULTS (ID, CONTENT, FOUND_AT, FLAG) VALUES ('{one}', '{content}', '{at}', '{flag}')")
+        middle.run(
+            f"INSERT INTO RESULTS (ID, CONTENT, FOUND_AT, FLAG) VALUES ('{one}', '{content}', {found_at}, '{flag}')"
+        )
 
 
 def at(moment: datetime) -> str:

@@ -105,6 +105,50 @@ def test_by_time_nothing_from_before_the_beginning_is_taken(middle: Middle, hosp
     assert reader.taken() == ["3", "4"]
 
 
+@pytest.mark.parametrize("start", ["beginning", "now"])
+def test_by_time_a_row_without_a_time_is_taken_once_it_has_one(middle: Middle, hospital: Hospital, start: str):
+    reader = lab(middle, hospital, by="time", time="FOUND_AT", start=start)
+    put(middle, 1, 2, at=None)
+    put(middle, 3, at=at(hospital.clock.now))
+    reader.look()
+    later = at(hospital.clock.now + timedelta(minutes=1))
+    middle.run(f"UPDATE RESULTS SET FOUND_AT = '{later}' WHERE ID = 1")
+    assert [reader.look() for _ in range(2)] == [1, 0]
+    assert reader.taken()[-1] == "1"
+
+
+@pytest.mark.parametrize("start", ["beginning", "now"])
+def test_by_time_a_row_of_a_wrong_clock_lets_no_other_be_skipped(middle: Middle, hospital: Hospital, start: str):
+    reader = lab(middle, hospital, by="time", time="FOUND_AT", start=start)
+    put(middle, 1, at="2099-12-31 00:00:00")
+    reader.look()
+    put(middle, 2, at=at(hospital.clock.now + timedelta(minutes=1)))
+    reader.look()
+    put(middle, 3, at=at(hospital.clock.now + timedelta(hours=1)))
+    assert [reader.look() for _ in range(2)] == [1, 0]
+    assert set(reader.taken()) == {"1", "2", "3"}
+    reader.look(minutes=60)
+    assert f"{hospital.clock.now:%Y-%m-%d}" in str(reader.bookmark().position), "it moves when the time has come"
+
+
+def test_by_a_time_that_is_a_text_late_rows_are_taken_too(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, by="time", time="FOUND_AT", time_type="VARCHAR(19)", again_minutes=10)
+    put(middle, 1, at="2026-11-16 08:20:00")
+    reader.look()
+    put(middle, 2, at="2026-11-16 08:12:00")
+    put(middle, 3, at="2026-11-16 08:05:00")
+    assert reader.look() == 1
+    assert reader.taken() == ["1", "2"]
+
+
+def test_keys_of_which_the_driver_keeps_fewer_digits_hold_nothing_up(postgresql_middle: Middle, hospital: Hospital):
+    """As SQL Server's and Oracle's times of seven and nine places: a row seems to stand behind itself."""
+    reader = lab(postgresql_middle, hospital, key_type="REAL", batch=1)
+    put(postgresql_middle, 0.1, 0.2, 0.3)
+    assert reader.look() == 3
+    assert reader.taken() == ["0.1", "0.2", "0.3"]
+
+
 def test_text_keys_are_read_in_the_order_of_the_source(middle: Middle, hospital: Hospital):
     reader = lab(middle, hospital, key_type="VARCHAR(20)")
     put(middle, "20261116-002", "20261116-001")
@@ -156,6 +200,63 @@ def test_a_row_the_driver_cannot_read_is_parked_and_the_others_go_on(postgresql_
     (parked,) = reader.rows(RowState.PARKED)
     assert parked.row_key == "2"
     assert "cannot read this row" in parked.words
+
+
+def test_details_the_driver_cannot_read_park_their_row_alone(postgresql_middle: Middle, hospital: Hospital):
+    detail = {"table": "ITEMS", "columns": ["AT"], "match": {"RESULT_ID": "ID"}, "order": ["AT"]}
+    reader = lab(postgresql_middle, hospital, details=[detail])
+    postgresql_middle.run("CREATE TABLE ITEMS (RESULT_ID INTEGER, AT TIMESTAMP)")
+    postgresql_middle.run("INSERT INTO ITEMS VALUES (1, '2026-11-16'), (2, 'infinity')")
+    put(postgresql_middle, 1, 2, 3)
+    assert reader.look() == 3
+    assert reader.taken() == ["1", "3"]
+    assert [row.row_key for row in reader.rows(RowState.PARKED)] == ["2"]
+
+
+def test_a_date_without_end_is_read_in_any_zone(middle: Middle, hospital: Hospital):
+    middle.settings = {"database": {"utc": True}}
+    reader = lab(middle, hospital)
+    put(middle, 1, at="9999-12-31 23:59:59")
+    row = reader.source.row("1")
+    assert row is not None
+    assert row.element is not None
+    assert row.element.findtext("FOUND_AT") == "9999-12-31T23:59:59"
+
+
+def test_a_row_that_was_gone_is_taken_when_it_comes_back(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    put(middle, 1, content="")
+    reader.look()
+    with hospital.sessions.begin() as session:
+        session.execute(text("UPDATE poll_row SET state = 'RETRY'"))
+    middle.run("DELETE FROM RESULTS")
+    reader.look()
+    assert [row.code for row in reader.rows(RowState.SKIPPED)] == ["GONE"]
+    put(middle, 1)
+    reader.look()
+    assert reader.taken() == ["1"]
+
+
+def test_a_row_that_is_given_up_while_others_are_tried_again_is_not_sent(
+    middle: Middle, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+):
+    reader = lab(middle, hospital)
+    put(middle, 1, 2, content="")
+    reader.look()
+    middle.run("UPDATE RESULTS SET CONTENT = 'K 6.9'")
+    with hospital.sessions.begin() as session:
+        session.execute(text("UPDATE poll_row SET state = 'RETRY'"))
+    receive = reader.receive
+
+    def receive_while_the_other_is_given_up(received):
+        with hospital.sessions.begin() as session:
+            session.execute(text("UPDATE poll_row SET state = 'SKIPPED' WHERE row_key = '2'"))
+        return receive(received)
+
+    monkeypatch.setattr(reader, "receive", receive_while_the_other_is_given_up)
+    reader.look()
+    assert reader.taken() == ["1"]
+    assert [row.row_key for row in reader.rows(RowState.SKIPPED)] == ["2"]
 
 
 def test_a_parked_row_that_was_mended_is_taken_when_somebody_says_so(middle: Middle, hospital: Hospital):
@@ -214,6 +315,28 @@ def test_a_mark_that_could_not_be_written_is_written_later(
     assert reader.look() == 0
     assert middle.rows("SELECT DISTINCT FLAG FROM RESULTS") == [("1",)]
     assert reader.taken() == ["1", "2"]
+
+
+def test_a_row_without_a_mark_is_unread_where_the_settings_say_so(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital, by="mark", mark={"column": "CODE", "unread": "", "taken": "OK"})
+    put(middle, 1, 2)
+    middle.run("UPDATE RESULTS SET CODE = '' WHERE ID = 2")
+    assert [reader.look() for _ in range(2)] == [2, 0]
+    assert middle.rows("SELECT DISTINCT CODE FROM RESULTS") == [("OK",)]
+
+
+@pytest.mark.parametrize(("code", "minutes"), [("RIGHTS", 0), ("READ-ONLY", 1)])
+def test_a_mark_that_can_never_be_written_is_told_once(
+    middle: Middle, hospital: Hospital, monkeypatch: pytest.MonkeyPatch, code: str, minutes: int
+):
+    reader = lab(middle, hospital, by="mark", mark={"column": "FLAG"})
+    put(middle, 1)
+    monkeypatch.setattr(reader.source, "mark", lambda key, values: (_ for _ in ()).throw(SourceAway(code)))
+    for _ in range(3):
+        with pytest.raises(SourceAway):
+            reader.look(minutes=minutes)
+        reader.bookmarks.failed(code, "")
+    assert hospital.alerts().count("POLL_FAILS") == 1
 
 
 def test_without_the_right_nothing_is_read(middle: Middle, hospital: Hospital):

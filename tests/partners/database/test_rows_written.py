@@ -115,6 +115,16 @@ def test_a_row_is_new_or_changed_by_its_key(charges: Middle):
     assert charges.rows("SELECT NO, STATE, MSG_ID FROM ORDERS") == [("A1", "20", "GW-2")]
 
 
+def test_a_row_that_another_column_forbids_is_refused_and_not_lost(charges: Middle):
+    charges.run("CREATE TABLE ORDERS (NO VARCHAR(10) PRIMARY KEY, TUBE VARCHAR(10) UNIQUE, STATE VARCHAR(2))")
+    charges.run("INSERT INTO ORDERS VALUES ('A1', 'T1', '10')")
+    charges.settings = {"database": {"tables": ["ORDERS"]}, "repeats_are_safe": True}
+    charges.stylesheet('<Rows><merge table="ORDERS"><key><NO>A2</NO></key><TUBE>T1</TUBE></merge></Rows>')
+    answer = charges.send()
+    assert (answer.outcome, answer.code) == (Outcome.FAULT, "UNIQUE")
+    assert charges.rows("SELECT NO FROM ORDERS") == [("A1",)]
+
+
 def test_an_update_that_finds_no_row_is_refused(charges: Middle):
     charges.stylesheet(
         '<Rows><update table="CHARGES" rows="1"><where><CHARGE_NO>C</CHARGE_NO></where><FLAG>9</FLAG></update></Rows>'
