@@ -68,6 +68,7 @@ class HealthCheck(Vendor):
             "医生工号": "D8001",
             "医生": "体检示例",
             "执行科室": values.get("perform_dept", "0103"),
+            "原因": values.get("reason"),
         }
         guest = {"编号": "TJ-P0001", "姓名": values.get("name", "张体检"), "性别": "男", "出生日期": "1980年1月2日"}
         item = {"编码": values.get("item", "CT0101"), "名称": "胸部CT平扫", "数量": "1"}

@@ -1,14 +1,19 @@
-"""The partner folders that ship as examples belong to the simulated systems: each calls the other by the same words."""
+"""The partner folders and facades that ship belong to the simulated systems: each calls the other by the same words."""
 
 import pytest
 from lxml import etree
 
-from gateway.config import load_settings
+from gateway.config import load_settings, read_facade
 from gateway.contract import Contract
 from gateway.mapping.stylesheet import Stylesheet, located
 from gateway.simulators.vendors.table import VENDORS
 from gateway.simulators.vendors.typed import EXAMPLES
+from gateway.styles.served import Served
 
+FACADES = EXAMPLES.parent / "facades"
+CALLERS = [
+    kind for kind, vendor in VENDORS.items() if isinstance(vendor.contract, Served) and (FACADES / kind).is_dir()
+]
 CALLED = [kind for kind in VENDORS if (EXAMPLES / kind).is_dir()]
 OPERATIONS = {operation.name for operation in Contract().operations}
 
@@ -38,3 +43,11 @@ def test_every_stylesheet_of_an_example_can_be_compiled_and_belongs_to_an_operat
     named = {name for one in partner.operations.values() for name in (one.request, one.response) if name}
     for name in named:
         Stylesheet(located(name, partner.folder))
+
+
+@pytest.mark.parametrize("kind", CALLERS)
+def test_the_facade_of_a_system_is_called_as_the_system_is(kind):
+    vendor, facade = VENDORS[kind], read_facade(FACADES / kind / "facade.toml")
+    contract = vendor.contract
+    assert (facade.style, facade.charset) == (contract.style.word, vendor.charset)
+    assert (facade.namespace, facade.parameters) == (contract.namespace, dict(contract.names) if facade.called else {})

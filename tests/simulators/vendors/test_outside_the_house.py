@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from gateway.codes import tables
 from gateway.codes.lines import Line
 from gateway.codes.unmapped import settle
 from gateway.delivery.waiting import go_on
 from gateway.messages.report import RequisitionRef
+from gateway.model.journal import JournalEntry
 from gateway.model.record import Mask
 from gateway.security.record_rights import add_authorization, set_policy
 from gateway.terms import RecordPurpose, VisitEvent
@@ -297,6 +299,18 @@ def test_a_guest_whose_company_pays_is_examined_one_who_has_not_paid_waits(house
     assert early.code == "STA-402"
 
 
+def test_a_guest_who_leaves_is_taken_off_the_list_unless_the_exam_has_begun(house: House):
+    leaves, begun = new("TJ"), new("TJ")
+    for number in (leaves, begun):
+        assert house.say("TJ", "SubmitRequisition", requisition_no=number).find("returnCode") == "1"
+        house.remembered("PACS", "worklist", requisition_no=number)
+    house["PACS"].register(begun)
+    told = [house.say("TJ", "SubmitRequisition", requisition_no=one, action="取消") for one in (leaves, begun)]
+    assert [one.find("网关代码") for one in told] == ["0", "REQ-423"]
+    assert "执行科室已登记" in told[1].find("说明")
+    assert house.remembered("PACS", "worklist", requisition_no=leaves)["state"] == "CANCELLED"
+
+
 def test_a_number_of_the_health_centre_that_means_something_else_is_refused_in_chinese(house: House):
     number, at = new("TJ"), present()
     same = {"requisition_no": number, "occurred_at": at}
@@ -317,6 +331,22 @@ def test_whatever_goes_wrong_outside_what_was_to_be_told_is_told(house: House, n
     else:
         assert house.call("PACS", "ReportStatus", requisition_no=number, event="EXAM_DONE", items=()).code == "0"
     until(lambda: {one.state for one in house.deliveries(name, operation)} == {"DELIVERED"})
+
+
+def test_who_says_a_password_inside_the_message_finds_none_in_the_journal(house: House):
+    number = house.order(perform_dept_code="YF01", patient=patient("欧阳喆堃"))
+    house.remembered("PHARMACY", "worklist", requisition_no=number)
+    told = [
+        house.say("PHARMACY", "ReportStatus", requisition_no=number).find("JG"),
+        house.say("INTERNET", "SubmitRequisition", requisition_no=new("WL"), visit_no=new("WZ")).json["code"],
+        house.say("REGION", "GetMedicalRecord", patient_id=PATIENT).find("Code"),
+    ]
+    assert told == ["成功", 200, "-3"]
+    with house.core.sessions() as session:
+        for name in ("PHARMACY", "INTERNET", "REGION"):
+            kept = session.scalars(select(JournalEntry.xml).where(JournalEntry.sender_code == name)).all()
+            assert kept
+            assert not any(house.password(name).encode() in one for one in kept)
 
 
 # --- what they have in common -----------------------------------------------------------------------------------------
