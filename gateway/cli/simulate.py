@@ -33,6 +33,8 @@ class Kind(StrEnum):
     REFERENCE_LAB = "reference-lab"
     POCT = "poct"
     HEALTH_CHECK = "health-check"
+    QUEUE_CALLING = "queue-calling"
+    MESSAGE_PLATFORM = "message-platform"
 
 
 Login = Annotated[

@@ -5,21 +5,17 @@ With a secret it believes only what is signed with it; the rest is as for every 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway.simulators.request_log import RequestLog
 from gateway.simulators.server import Environ, Reply, Simulator, Worked, json_reply
+from gateway.simulators.signed import is_signed
 from gateway.simulators.system import SimulatedSystem
 
 LARGEST_NOTICE = 64 * 1024
-OLDEST_SECONDS = 300
-"""A signature older than this may be one that somebody has overheard."""
 SECRET = "duty.secret"  # noqa: S105 - a file's name
 OPERATION = "Notice"
 
@@ -71,8 +67,4 @@ class DutyOfficeSimulator(Simulator):
     def _is_signed(self, environ: Environ, body: bytes) -> bool:
         if self._secret_file is None or not self._secret_file.exists():
             return True
-        secret, at = self._secret_file.read_text(encoding="utf-8").strip(), environ.get("HTTP_X_GATEWAY_TIMESTAMP", "")
-        expected = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-        given = environ.get("HTTP_X_GATEWAY_SIGNATURE", "")
-        fresh = at.isdecimal() and abs(time.time() - int(at)) < OLDEST_SECONDS
-        return fresh and hmac.compare_digest(f"sha256={expected}".encode(), given.encode())
+        return is_signed(self._secret_file.read_text(encoding="utf-8").strip(), body, environ)

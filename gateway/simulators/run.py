@@ -26,6 +26,7 @@ from gateway.simulators.request_log import RequestLog
 from gateway.simulators.server import Simulator, SoapSimulator
 from gateway.simulators.system import SimulatedSystem
 from gateway.simulators.vendors.calling import Gateway
+from gateway.simulators.vendors.posting import PostedSimulator, PostedVendor
 from gateway.simulators.vendors.server import VendorSimulator
 from gateway.simulators.vendors.table import VENDORS
 
@@ -74,7 +75,10 @@ def simulate(
         system = VENDORS[kind](memory)
         if database:
             system.use_database(database)
-        application = VendorSimulator(system, request_log, base, gateway)
+        if isinstance(system, PostedVendor):
+            application = PostedSimulator(system, request_log, base, gateway)
+        else:
+            application = VendorSimulator(system, request_log, base, gateway)
     else:
         application = _of_our_contract(kind, memory, request_log, base, folder)
     server = create_server(

@@ -102,7 +102,7 @@ def test_what_the_test_system_knows_is_used(gateway: Command, empty_site: Path, 
 
 
 # The ECG system takes one item only, the insurer only some visits, and HIS says yes to a query that finds nothing.
-@pytest.mark.parametrize("kind", ["pacs", "ecg", "commercial-insurer", "his"])
+@pytest.mark.parametrize("kind", ["pacs", "ecg", "commercial-insurer", "his", "message-platform"])
 def test_a_vendor_with_a_contract_of_its_own_is_accepted_by_its_own_folder(
     gateway: Command, empty_site: Path, tmp_path: Path, kind: str
 ):

@@ -7,7 +7,8 @@ from at_the_terminal import Command
 
 from gateway.cli.partner_add import EXAMPLES
 
-KINDS = sorted(path.parent.name for path in EXAMPLES.glob("*/wsdl"))
+HOOKS = ("queue-calling", "message-platform")
+KINDS = sorted([*(path.parent.name for path in EXAMPLES.glob("*/wsdl")), *HOOKS])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.simulators.vendors.calling import Sent, new_number, strings, when
+from gateway.simulators.vendors.json_content import content_of, needed, said
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Call
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
-Json = dict[str, Any]
 NAMESPACE = "http://online.example.org/hospital"
+NO = "400"
 TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -33,26 +34,26 @@ class InternetHospital(Vendor):
         return {"orderStatus": self._status, "reportReady": self._report}
 
     def refusal(self, question: Question, code: str, text: str) -> Said:
-        return _answer(code, text)
+        return said(code, code=int(code), msg=text, data=None)
 
     def numbers(self, question: Question) -> dict[str, str]:
-        content = _content(question)
+        content = content_of(question, NO)
         words = {"msgId": "message_id", "orderNo": "requisition_no", "event": "event", "reportNo": "report_no"}
         return {ours_: str(content[theirs]) for theirs, ours_ in words.items() if content.get(theirs)}
 
     def _status(self, question: Question) -> Said:
-        content = _content(question)
-        number = _needed(content, "orderNo")
+        content = content_of(question, NO)
+        number = needed(content, "orderNo", NO)
         self.memory.remember(
-            "orders", (number, str(content.get("msgId"))), requisition_no=number, event=_needed(content, "event")
+            "orders", (number, str(content.get("msgId"))), requisition_no=number, event=needed(content, "event", NO)
         )
-        return _answer("200", "ok")
+        return said("200", code=200, msg="ok", data=None)
 
     def _report(self, question: Question) -> Said:
-        content = _content(question)
-        number = _needed(content, "reportNo")
+        content = content_of(question, NO)
+        number = needed(content, "reportNo", NO)
         if not isinstance(content.get("orders"), list):
-            raise Refused("400", "orders必须是数组")
+            raise Refused(NO, "orders必须是数组")
         self.memory.remember(
             "reports",
             (number,),
@@ -61,7 +62,7 @@ class InternetHospital(Vendor):
             positive=content.get("positive"),
             impression=content.get("impression", ""),
         )
-        return _answer("200", "ok")
+        return said("200", code=200, msg="ok", data=None)
 
     # --- what it tells ------------------------------------------------------------------------------------------------
 
@@ -103,24 +104,3 @@ class InternetHospital(Vendor):
 
     def _query(self, values: Mapping[str, Any]) -> Sent:
         return self._call("queryOrder", values, orderNo=values["requisition_no"])
-
-
-def _content(question: Question) -> Json:
-    try:
-        content = json.loads(question.payload)
-    except ValueError:
-        raise Refused("400", "入参不是JSON") from None
-    if not isinstance(content, dict):
-        raise Refused("400", "入参不是JSON对象")
-    return content
-
-
-def _needed(content: Json, name: str) -> str:
-    value = content.get(name)
-    if not isinstance(value, str) or not value:
-        raise Refused("400", f"缺少{name}")
-    return value
-
-
-def _answer(code: str, text: str) -> Said:
-    return Said(json.dumps({"code": int(code), "msg": text, "data": None}, ensure_ascii=False), code, text)

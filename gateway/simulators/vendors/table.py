@@ -12,10 +12,12 @@ from gateway.simulators.vendors.his import His
 from gateway.simulators.vendors.hrp import Hrp
 from gateway.simulators.vendors.internet_hospital import InternetHospital
 from gateway.simulators.vendors.lis import Lis
+from gateway.simulators.vendors.message_platform import MessagePlatform
 from gateway.simulators.vendors.pacs import Pacs
 from gateway.simulators.vendors.pathology import Pathology
 from gateway.simulators.vendors.pharmacy import Pharmacy
 from gateway.simulators.vendors.poct import Poct
+from gateway.simulators.vendors.queue_calling import QueueCalling
 from gateway.simulators.vendors.reference_lab import ReferenceLab
 from gateway.simulators.vendors.regional import Regional
 from gateway.simulators.vendors.ultrasound import Ultrasound
@@ -39,4 +41,6 @@ VENDORS: dict[str, type[Vendor]] = {
     "reference-lab": ReferenceLab,
     "poct": Poct,
     "health-check": HealthCheck,
+    "queue-calling": QueueCalling,
+    "message-platform": MessagePlatform,
 }

@@ -6,6 +6,8 @@ from lxml import etree
 from gateway.config import load_settings, read_facade
 from gateway.contract import Contract
 from gateway.mapping.stylesheet import Stylesheet, located
+from gateway.simulators.memory import Memory
+from gateway.simulators.vendors.posting import PostedVendor
 from gateway.simulators.vendors.table import VENDORS
 from gateway.simulators.vendors.typed import EXAMPLES
 from gateway.styles.served import Served
@@ -15,6 +17,7 @@ CALLERS = [
     kind for kind, vendor in VENDORS.items() if isinstance(vendor.contract, Served) and (FACADES / kind).is_dir()
 ]
 CALLED = [kind for kind in VENDORS if (EXAMPLES / kind).is_dir()]
+POSTED = [kind for kind in CALLED if issubclass(VENDORS[kind], PostedVendor)]
 OPERATIONS = {operation.name for operation in Contract().operations}
 
 
@@ -25,14 +28,19 @@ def settings_of(kind, tmp_path):
     return load_settings(tmp_path).partner(kind)
 
 
-@pytest.mark.parametrize("kind", CALLED)
+@pytest.mark.parametrize("kind", [kind for kind in CALLED if kind not in POSTED])
 def test_an_example_has_the_wsdl_that_its_system_serves(kind, tmp_path):
     partner = settings_of(kind, tmp_path)
-    if partner.wsdl is None:
-        pytest.skip("it has none")
     served = etree.fromstring(VENDORS[kind].contract.wsdl(str(partner.url)))
     shipped = etree.parse(partner.path(partner.wsdl)).getroot()
     assert etree.tostring(served) == etree.tostring(shipped)
+    assert str(partner.url).endswith(VENDORS[kind].path)
+
+
+@pytest.mark.parametrize("kind", POSTED)
+def test_an_example_posts_to_functions_that_its_system_has(kind, tmp_path):
+    partner = settings_of(kind, tmp_path)
+    assert {one.function for one in partner.operations.values()} == set(VENDORS[kind](Memory()).functions())
     assert str(partner.url).endswith(VENDORS[kind].path)
 
 
