@@ -118,8 +118,8 @@ class Success(Strict):
 
     @model_validator(mode="after")
     def _says_what_is_a_yes(self) -> Success:
-        if not self.accepted:
-            raise ValueError("accepted must name a value")
+        if not self.accepted or not all(word.strip() for word in self.accepted):
+            raise ValueError("accepted must name a value, and an empty answer is no yes")
         lists = [{word.strip().casefold() for word in words} for words in (self.accepted, self.refused, self.retry)]
         if sum(map(len, lists)) > len(set().union(*lists)):
             raise ValueError("a value stands in two of accepted, refused and retry")

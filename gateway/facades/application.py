@@ -14,7 +14,7 @@ from typing import Protocol
 
 from lxml import etree
 
-from gateway.errors import InvalidMessage, MessageFault, TooLarge
+from gateway.errors import InvalidMessage, MessageFault
 from gateway.facade_config import Facade
 from gateway.facades.door import Door, Letter
 from gateway.facades.intake import Arrival, Intake
@@ -34,7 +34,6 @@ from gateway.soap.repairs import Repair, Repairs, said
 _log = logging.getLogger(__name__)
 
 FOLDER = "/facade/"
-LARGE_OPERATION = "SubmitReport"
 PLAIN = "text/plain; charset=utf-8"
 XML = "text/xml; charset=utf-8"
 ASK_FOR_PASSWORD: Headers = (("WWW-Authenticate", 'Basic realm="hospital gateway", charset="UTF-8"'),)
@@ -139,13 +138,11 @@ class FacadeServer:
 
         def make() -> tuple[str, etree._Element]:
             made = door.translation.request(settings, message, known)
-            operation = operation_of(self._intake.contract, settings, made)
-            if is_large and operation != LARGE_OPERATION:
-                raise TooLarge()
-            return operation, made
+            return operation_of(self._intake.contract, settings, made), made
 
         number, repairs = letter.asked.message_id, envelope.repairs
-        return self._intake.answer(self._intake.take(arrival, settings.operation, make, repairs, message_id=number))
+        response = self._intake.take(arrival, settings.operation, make, repairs, message_id=number, is_large=is_large)
+        return self._intake.answer(response)
 
     def _read(self, door: Door, letter: Letter, envelope: Envelope, environ: Environ) -> None:
         """Let the caller in, and read what the string holds."""

@@ -60,7 +60,7 @@ class Door:
             names=facade.parameters,
             service=facade.service,
         )
-        self.translation = Translation(facade.name, facade.functions, facade.response, facade.folder)
+        self.translation = Translation(f"Facade {facade.name}", facade.functions, facade.response, facade.folder)
         self._xpaths = {
             name: None if text is None else etree.XPath(text)
             for name, text in (

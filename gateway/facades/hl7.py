@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 from lxml import etree
 
 from gateway.contract import Contract
-from gateway.errors import InvalidMessage, MessageFault, TooLarge
+from gateway.errors import InvalidMessage, MessageFault
 from gateway.facades.intake import Arrival, Intake
 from gateway.facades.translation import PUSH, Translation, lenient, operation_of
 from gateway.hl7.acknowledgements import ACCEPTED, ERROR, REJECTED, acknowledgement
@@ -24,11 +26,11 @@ from gateway.mapping.functions import Circumstances
 from gateway.monitoring import Metrics
 from gateway.operations.unit import new_txn_no
 from gateway.soap.faults import as_fault, log_fault, new_error_id
-from gateway.soap.repairs import Repairs
 
 _log = logging.getLogger(__name__)
 
-LARGE_OPERATION = "SubmitReport"
+_SHOWN = re.compile(r"[!-~]{1,64}")
+"""A number of a message as our contract has it, which alone may stand in a log."""
 
 
 class Hl7Door:
@@ -76,7 +78,7 @@ class Hl7Door:
             message, codec = read_as(content, self._port.charset)
             made = self._taken(arrival, message)
         except Exception as problem:
-            made = self._refused(arrival, message, problem, codec)
+            made = self._refused(arrival, message, problem)
         finally:
             self._metrics.end(begun, arrival.operation or "-", arrival.result_code)
         return encode(write(made), codec)
@@ -84,13 +86,13 @@ class Hl7Door:
     def _taken(self, arrival: Arrival, message: etree._Element) -> etree._Element:
         self._intake.admit_known(arrival, self._port.client)
         settings = self._settings(message)
-        arrival.message_id = value(message, "MSH", 10)
-        if not arrival.message_id:
+        control_id = value(message, "MSH", 10)
+        if not control_id:
             raise InvalidMessage(
                 "MSH-10（消息控制号）必填。", "MSH-10 is missing.", path="MSH-10", expected="a number of the message"
             )
-        if settings.operation != LARGE_OPERATION and len(arrival.raw) > self._body_bytes:
-            raise TooLarge()
+        if _SHOWN.fullmatch(control_id):
+            arrival.message_id = control_id
         known = self._known(arrival, message)
         asked: list[etree._Element] = []
 
@@ -100,8 +102,8 @@ class Hl7Door:
             asked.append(made)
             return operation_of(self._contract, settings, made), made
 
-        repairs: Repairs = set()
-        response = self._intake.take(arrival, settings.operation, make, repairs)
+        is_large = len(arrival.raw) > self._body_bytes
+        response = self._intake.take(arrival, settings.operation, make, set(), is_large=is_large)
         return self._acknowledged(arrival, message, settings, response, replace(known, request=asked[0]))
 
     def _settings(self, message: etree._Element) -> Hl7Message:
@@ -144,17 +146,18 @@ class Hl7Door:
             now=arrival.received_at,
             error="" if is_yes else result.result_code,
         )
-        if settings.response is not None:
-            # Codes become theirs now, and one without a row must not hide that the message is taken.
-            outward = lenient(replace(known, outbound=True))
+        if settings.response is None:
+            return made
+        # Codes become theirs now. Nothing of this may hide that the message is taken: the sender would repeat it.
+        outward = lenient(replace(known, outbound=True))
+        try:
             found = self._translation.response(settings, self._intake.answer(response), outward)
-            if isinstance(found, etree._Element):
-                _add(made, found)
-        return made
+            return _with(made, found) if isinstance(found, etree._Element) else made
+        except MessageFault as problem:
+            _log.error("HL7 %s: answered without what its stylesheet makes: %s", self._port.name, problem.text_en)
+            return made
 
-    def _refused(
-        self, arrival: Arrival, message: etree._Element | None, problem: Exception, codec: str
-    ) -> etree._Element:
+    def _refused(self, arrival: Arrival, message: etree._Element | None, problem: Exception) -> etree._Element:
         """What a sender cannot mend by another content is AR: what cannot be read, who may not call, not now."""
         fault: MessageFault = as_fault(problem)
         arrival.result_code = fault.code
@@ -192,8 +195,12 @@ def _with_place(fault: MessageFault) -> str:
     return f"{fault.text_en}{place}{expected}"
 
 
-def _add(made: etree._Element, found: etree._Element) -> None:
-    """Put what a stylesheet has made of our answer into the acknowledgement: fields of MSH, and segments behind it."""
+def _with(made: etree._Element, found: etree._Element) -> etree._Element:
+    """The acknowledgement with what a stylesheet has made of our answer: fields of MSH, and segments behind it.
+
+    Raises InvalidMessage for what has no place in HL7.
+    """
+    made = deepcopy(made)
     head = made[0]
     for segment in found.iterchildren(etree.Element):
         if segment.tag != "MSH":
@@ -203,3 +210,5 @@ def _add(made: etree._Element, found: etree._Element) -> None:
             for old in head.findall(str(field.tag)):
                 head.remove(old)
             head.append(field)
+    write(made)
+    return made

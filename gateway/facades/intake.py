@@ -14,11 +14,12 @@ from typing import Any, Protocol
 from lxml import etree
 
 from gateway.contract import Contract
-from gateway.errors import CodeNotMapped, InvalidMessage, MessageFault
+from gateway.errors import CodeNotMapped, InvalidMessage, MessageFault, TooLarge
 from gateway.facades.translation import PUSH, Defaults, wrapper_of
 from gateway.mapping.errors import MappingFailed
 from gateway.mapping.ours import as_source
 from gateway.messages.wire import Wire
+from gateway.model.client import SpecialRight
 from gateway.operations.unit import Received
 from gateway.security.authentication import AuthenticatedClient
 from gateway.security.credentials import Credentials
@@ -27,6 +28,7 @@ from gateway.soap.cycle import Reception
 from gateway.soap.repairs import Repairs
 from gateway.soap.unreadable import Directory, KeepUnreadablePush
 
+LARGE_OPERATION = "SubmitReport"
 LONGEST_TEXT = 500
 
 
@@ -95,20 +97,22 @@ class Intake:
         repairs: Repairs,
         *,
         message_id: str = "",
+        is_large: bool = False,
     ) -> Any:
         """The response to an admitted message.
 
         `make` maps it: our operation, and its request without namespace and in any order. Where `operation` is known
         before, rights are asked before the work. `message_id` is taken where the request has none; without either it
-        is made of the content. Raises MessageFault; a refusal by a rule is a response.
+        is made of the content. One that `is_large` may only be a report. Raises MessageFault; a refusal by a rule is a
+        response.
         """
         assert arrival.caller is not None
         if operation is not None:
-            self._require(arrival, operation)
+            self._require(arrival, operation, is_large)
         try:
             found, made = make()
             if operation is None:
-                self._require(arrival, found)
+                self._require(arrival, found, is_large)
             request = self._read(arrival, found, made, repairs, message_id)
         except (InvalidMessage, CodeNotMapped) as reason:
             self.keep_unreadable(arrival, arrival.operation, reason)
@@ -129,10 +133,12 @@ class Intake:
         arrival.result_code = response.result.result_code
         return response
 
-    def _require(self, arrival: Arrival, operation: str) -> None:
+    def _require(self, arrival: Arrival, operation: str, is_large: bool = False) -> None:
         assert arrival.caller is not None
         arrival.operation = operation
         arrival.caller.require(operation)
+        if is_large and not (operation == LARGE_OPERATION and arrival.caller.may(SpecialRight.LARGE_REPORT)):
+            raise TooLarge()
         self._require_room(operation)
 
     def _read(self, arrival: Arrival, operation: str, made: etree._Element, repairs: Repairs, message_id: str) -> Any:

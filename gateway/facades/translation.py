@@ -21,7 +21,7 @@ from gateway.errors import CodeAwaited, CodeNotMapped, InternalFault, InvalidMes
 from gateway.facade_config import FacadeFunction
 from gateway.mapping import payload as payloads
 from gateway.mapping.codes import CodeTables, Unmapped, UnmappedPolicy
-from gateway.mapping.errors import MappingFailed, PayloadUnreadable, StylesheetBroken
+from gateway.mapping.errors import MappingFailed, NotWanted, PayloadUnreadable, StylesheetBroken
 from gateway.mapping.functions import Circumstances, under
 from gateway.mapping.ours import from_result
 from gateway.mapping.stylesheet import Stylesheet, located
@@ -80,10 +80,17 @@ class Translation:
     def response(
         self, settings: FacadeFunction | None, answer: etree._Element, known: Circumstances
     ) -> etree._Element | str:
-        """The vendor's answer for our <Response> or <Fault>. Raises MessageFault."""
+        """The vendor's answer for our <Response> or <Fault>.
+
+        Raises InternalFault, whose text asks to repeat: a message that is taken must not seem to be refused.
+        """
         name = settings.response if settings is not None and settings.response is not None else self._response
-        with self.told_as_fault(), under(known):
-            return self.sheet(name).apply(answer)
+        try:
+            with under(known):
+                return self.sheet(name).apply(answer)
+        except (MappingFailed, NotWanted, StylesheetBroken) as problem:
+            _log.error("%s: an answer cannot be mapped: %s", self._name, problem)
+            raise InternalFault() from None
 
     def sheet(self, name: str) -> Stylesheet:
         """One of its stylesheets. Raises StylesheetBroken."""
@@ -106,14 +113,14 @@ class Translation:
             yield
         except PayloadUnreadable as problem:
             raise InvalidMessage(f"字符串内的报文无法读取：{problem}", str(problem)) from None
-        except MappingFailed as problem:
+        except (MappingFailed, NotWanted) as problem:
             raise InvalidMessage(f"字符串内的报文无法转换：{problem}", str(problem)) from None
         except Unmapped as problem:
-            _log.warning("Facade %s: a code is not mapped in the table %s", self._name, problem.table)
+            _log.warning("%s: a code is not mapped in the table %s", self._name, problem.table)
             kind = CodeAwaited if problem.policy is UnmappedPolicy.PARK else CodeNotMapped
             raise kind(f"对照表：{problem.table}。", f"Table {problem.table}.", path=problem.table) from None
         except StylesheetBroken as problem:
-            _log.error("Facade %s: %s", self._name, problem)
+            _log.error("%s: %s", self._name, problem)
             raise InternalFault() from None
 
 

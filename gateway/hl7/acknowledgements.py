@@ -68,7 +68,9 @@ def acknowledgement(
 
 
 def read_acknowledgement(answer: etree._Element) -> Acknowledgement | None:
-    """What an answer says; None when it is no acknowledgement at all."""
+    """What an answer says; None when it is no acknowledgement at all, or two of them."""
+    if len(answer.findall("MSA")) > 1:
+        return None
     code = value(answer, "MSA", 1).strip().upper()
     if len(code) != 2 or code[0] not in "AC" or code[1] not in "AER":
         return None

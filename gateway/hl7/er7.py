@@ -30,7 +30,7 @@ MOST_ESCAPED = 3
 
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _BEGINS = re.compile(r"MSH[!-/:-@\[-`{-~]")
-_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"<\?xml[^>]{0,500}\?>")
 _WRAPPING = " \t\r\n\x0b\x1c\x00\ufeff"
 
 
@@ -116,7 +116,7 @@ def _unwrapped(text: str) -> str:
 def _text_in_xml(text: str) -> str:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(_DECLARATION.sub("", text).encode(errors="ignore"), parser)
+        root = etree.fromstring(_DECLARATION.sub("", text, count=1).encode(errors="ignore"), parser)
     except (etree.XMLSyntaxError, ValueError):
         return text
     texts = (found.strip(_WRAPPING) for found in root.itertext())
@@ -145,7 +145,7 @@ def _separators(text: str) -> Separators:
 
 def _segments(text: str, separators: Separators) -> Iterator[str]:
     """One line each; a line that begins with no segment's name continues the text of the one before."""
-    known: list[str] = []
+    known: list[list[str]] = []
     for line in re.split(r"\r\n|\r|\n", text):
         line = line.rstrip("\x0b\x1c\x00")
         is_segment = _SEGMENT.match(line) and line[3:4] in ("", separators.field)
@@ -157,11 +157,12 @@ def _segments(text: str, separators: Separators) -> Iterator[str]:
                 expected="MSH",
             )
         if is_segment:
-            known.append(line)
+            known.append([line])
         elif line.strip():
-            known[-1] += separators.field if separators.field not in known[-1] else ""
-            known[-1] += f"{separators.escape}.br{separators.escape}{line}"
-    yield from known
+            if len(known[-1]) == 1 and separators.field not in known[-1][0]:
+                known[-1].append(separators.field)
+            known[-1].append(f"{separators.escape}.br{separators.escape}{line}")
+    yield from map("".join, known)
 
 
 def _read_segment(root: etree._Element, segment: hl7.Segment, separators: Separators, codec: str) -> None:

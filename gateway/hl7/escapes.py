@@ -60,10 +60,13 @@ class Separators:
         return _LINE_BREAKS.sub("\n", text).translate(self._table)
 
     def plain(self, text: str, codec: str) -> str:
-        """Text as it was meant, with line feeds as line breaks and without what XML cannot hold."""
+        """Text as it was meant, with line feeds as line breaks and a blank for what XML cannot hold.
+
+        Never nothing, so that two halves of a number do not become another number.
+        """
         if self.escape and self.escape in text:
             text = self._unescaped(text, codec)
-        return _NOT_IN_XML.sub("", _LINE_BREAKS.sub("\n", text))
+        return _NOT_IN_XML.sub(" ", _LINE_BREAKS.sub("\n", text))
 
     def _unescaped(self, text: str, codec: str) -> str:
         pieces, at = [], 0

@@ -9,13 +9,12 @@ PLACEHOLDERS = frozenset({date(1, 1, 1), date(1899, 12, 30), date(1900, 1, 1)})
 """What systems write that have no date."""
 
 _WRITTEN = re.compile(
-    r"(\d{4})(?:[-/.年]?)(\d{1,2})(?:[-/.月]?)(\d{1,2})日?"
-    r"(?:[T ]?\s*(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.:,](\d{1,9}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
+    r"(?P<year>\d{4})(?:(?P<MM>\d{2})(?P<dd>\d{2})|[-/.年](?P<M>\d{1,2})[-/.月](?P<d>\d{1,2})(?:日|(?!\d)))"
+    r"(?:[T\s]*(?P<hour>\d{2}|\d(?=:))(?:(?P<colon>:?)(?P<minute>\d{2})"
+    r"(?:(?P=colon)(?P<second>\d{2})(?:[.:,](?P<fraction>\d{1,9}))?)?)?)?\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
-_COMPACT = re.compile(
-    r"(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(?:(\d{2})(?:\.(\d{1,9}))?)?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII
-)
+"""A part may have one digit only where a sign ends it: 198512 is a month of HL7, and no second of January."""
 _LETTERS = re.compile(r"yyyy|yy|MM|dd|HH|mm|ss|SSS|M|d|H")
 
 
@@ -23,23 +22,23 @@ def read_moment(text: str, zone: timezone) -> datetime | None:
     """The moment a text means, in hospital time where it names no zone; None for none and for placeholders.
 
     Understands 2026-11-28T08:05:00+08:00, 2026-11-28 8:05, 2026/11/28, 20261128080500.123, 2026年11月28日 and the like.
-    Raises ValueError for what is no date, such as 2024-02-30.
+    Raises ValueError for what is no date, such as 2024-02-30, and for what could be two.
     """
     plain = text.strip()
     if not plain:
         return None
-    found = _COMPACT.fullmatch(plain) or _WRITTEN.fullmatch(plain)
+    found = _WRITTEN.fullmatch(plain)
     if found is None:
         raise ValueError("no date")
-    year, month, day, hour, minute, second, fraction, offset = found.groups()
-    on = date(int(year), int(month), int(day))
+    on = date(int(found["year"]), int(found["MM"] or found["M"]), int(found["dd"] or found["d"]))
     if on in PLACEHOLDERS:
         return None
-    at = datetime(on.year, on.month, on.day, tzinfo=_zone(offset) or zone)
-    at += timedelta(hours=int(hour or 0), minutes=int(minute or 0), seconds=int(second or 0))
-    if int(hour or 0) > 24 or int(minute or 0) > 59 or int(second or 0) > 60:
+    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and minute + second > 0):
         raise ValueError("no time")
-    at += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
+    at = datetime(on.year, on.month, on.day, tzinfo=_zone(found["offset"]) or zone)
+    at += timedelta(hours=hour, minutes=minute, seconds=second)
+    at += timedelta(microseconds=int((found["fraction"] or "0")[:6].ljust(6, "0")))
     return at.astimezone(zone)
 
 

@@ -7,12 +7,13 @@ MappingFailed, which names the function and never the value.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from lxml import etree
@@ -28,6 +29,8 @@ YES = frozenset({"true", "1", "y", "yes", "t", "是", "有", "阳性"})
 NO = frozenset({"false", "0", "n", "no", "f", "否", "无", "阴性"})
 CENT = Decimal("0.01")
 BEIJING = timezone(timedelta(hours=8))
+AMOUNT = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE]-[0-9]{1,2})?")
+"""What XPath and vendors write. Python's Decimal would take 1_000, fullwidth digits and 1e999 as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,54 +142,60 @@ def _birth_date(_: Any, value: Any) -> str:
 def _items(_: Any, value: Any, separator: Any = "^") -> list[etree._Element]:
     """g:items(list, '^'): an <item> for each part of a joined list that is not empty."""
     found = []
-    for part in text_of(value).split(text_of(separator)):
-        if part.strip():
+    for part in _parts("g:items", value, separator):
+        if part:
             item = etree.Element("item")
-            item.text = part.strip()
+            item.text = part
             found.append(item)
     return found
 
 
 def _item(_: Any, value: Any, number: Any, separator: Any = "^") -> str:
     """g:item(list, n, '^'): its n-th part, counted from one; nothing when there is none."""
-    parts, position = text_of(value).split(text_of(separator)), int(float(text_of(number)))
-    return parts[position - 1].strip() if 0 < position <= len(parts) else ""
+    parts, position = _parts("g:item", value, separator), text_of(number).strip()
+    if not (position.isascii() and position.isdigit() and len(position) < 10):
+        raise MappingFailed("g:item was given a position that is no whole number.")
+    return parts[int(position) - 1] if 0 < int(position) <= len(parts) else ""
+
+
+def _parts(name: str, value: Any, separator: Any) -> list[str]:
+    between = text_of(separator)
+    if not between:
+        raise MappingFailed(f"{name} was given no separator.")
+    return [part.strip() for part in text_of(value).split(between)]
 
 
 def _join(_: Any, nodes: Any, separator: Any = "^") -> str:
     """g:join(nodes, '^'): their texts in one list. Fails when a text holds the separator: nobody could part it."""
     texts, between = [text_of(node) for node in (nodes if isinstance(nodes, list) else [nodes])], text_of(separator)
-    if any(between in text for text in texts):
+    if between and any(between in text for text in texts):
         raise MappingFailed(f"g:join was given a text that holds the separator {between}.")
     return between.join(texts)
 
 
 def _money(_: Any, value: Any) -> str:
     """g:money(value): an amount with two places, rounded half up; nothing for none."""
-    text = text_of(value).strip()
-    return str(_decimal("g:money", text).quantize(CENT, ROUND_HALF_UP)) if text else ""
+    amount = _amount("g:money", value)
+    return "" if amount is None else str(amount.quantize(CENT, ROUND_HALF_UP))
 
 
 def _cents(_: Any, value: Any) -> str:
     """g:cents(value): an amount in cents (分)."""
-    text = text_of(value).strip()
-    return str(int(_decimal("g:cents", text).quantize(CENT, ROUND_HALF_UP) * 100)) if text else ""
+    amount = _amount("g:cents", value)
+    return "" if amount is None else str(int(amount.quantize(CENT, ROUND_HALF_UP) * 100))
 
 
 def _from_cents(_: Any, value: Any) -> str:
     """g:from-cents(value): an amount given in cents."""
+    amount = _amount("g:from-cents", value)
+    return "" if amount is None else str((amount / 100).quantize(CENT, ROUND_HALF_UP))
+
+
+def _amount(name: str, value: Any) -> Decimal | None:
     text = text_of(value).strip()
-    return str((_decimal("g:from-cents", text) / 100).quantize(CENT, ROUND_HALF_UP)) if text else ""
-
-
-def _decimal(name: str, text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise MappingFailed(f"{name} was given something that is no amount.") from None
-    if not value.is_finite():
+    if text and not AMOUNT.fullmatch(text):
         raise MappingFailed(f"{name} was given something that is no amount.")
-    return value
+    return Decimal(text) if text else None
 
 
 def _yes(_: Any, value: Any, yes: Any = "true", no: Any = "false") -> str:

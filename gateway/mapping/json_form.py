@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from lxml import etree
@@ -17,6 +17,7 @@ from gateway.mapping.errors import MappingFailed, PayloadUnreadable
 
 ROOT = "Json"
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 DEEPEST = 64
 MOST_VALUES = 200_000
@@ -43,9 +44,15 @@ def read(text: str) -> etree._Element:
 
 def _loaded(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Decimal, strict=False, object_pairs_hook=_members)
+        return json.loads(
+            text, parse_float=Decimal, parse_constant=_no_number, strict=False, object_pairs_hook=_members
+        )
     except (ValueError, RecursionError):
         raise PayloadUnreadable("The text holds no JSON, or only a part of it.") from None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,8 +112,7 @@ def write(element: etree._Element) -> str:
 
 
 def _number(text: str) -> str:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise MappingFailed('An element of type="number" holds no number.') from None
-    return str(value) if value.is_finite() else "null"
+    """As JSON has numbers, or can have this one: no plus sign, no zeros before it, no bare point."""
+    if not _NUMBER.fullmatch(text):
+        raise MappingFailed('An element of type="number" holds no number.')
+    return str(Decimal(text))

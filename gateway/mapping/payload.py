@@ -12,7 +12,7 @@ from gateway.hl7 import er7
 from gateway.hl7.charsets import codec_of
 from gateway.mapping import json_form
 from gateway.mapping.errors import MappingFailed, PayloadUnreadable
-from gateway.mapping.xml_text import blanked
+from gateway.mapping.xml_text import read_words
 from gateway.mapping.xml_text import read_xml as read_xml
 
 LARGEST = 20 * 1024 * 1024
@@ -32,7 +32,7 @@ def read(text: str, form: str, noted: set[str] | None = None) -> etree._Element:
 
 def _read_text(text: str) -> etree._Element:
     element = etree.Element("Text")
-    element.text = blanked(text)
+    element.text = read_words(text)
     return element
 
 

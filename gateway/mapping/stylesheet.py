@@ -60,6 +60,8 @@ class Stylesheet:
             raise MappingFailed(f"{self.path.name}: {problem}") from None
         except etree.XSLTApplyError as problem:
             raise MappingFailed(f"{self.path.name}: {_where(problem)}") from None
+        except TypeError:
+            raise MappingFailed(f"{self.path.name}: a function was given too few arguments, or too many.") from None
         if self._is_text:
             return str(result)
         root = result.getroot()

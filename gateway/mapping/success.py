@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from lxml import etree
 
 from gateway.mapping.errors import StylesheetBroken
 from gateway.mapping.functions import text_of
+from gateway.mapping.xml_text import TOGETHER
 
 EVERY_OTHER = "*"
 LONGEST_MESSAGE = 500
+_STRING_OF = re.compile(r"\s*string\s*\((.+)\)\s*", re.DOTALL)
 
 
 class Meaning(StrEnum):
@@ -67,6 +70,7 @@ class SuccessRule:
         """Raises StylesheetBroken for an XPath that is none."""
         self._at: Place = at
         self._value = _compiled(xpath)
+        self._every = _every(xpath)
         self._message = None if message is None else _compiled(message)
         self._accepted, self._refused, self._retry = _words(accepted), _words(refused), _words(retry)
 
@@ -77,11 +81,29 @@ class SuccessRule:
 
     def judge(self, answered: Answered, *, only_named: bool = False) -> Verdict:
         """What the answer says; with `only_named` a no must be named, and "*" counts for nothing."""
-        value, message = self._found(self._value, answered), ""
-        if self._message is not None:
-            message = self._found(self._message, answered)[:LONGEST_MESSAGE]
+        looked_at = self._looked_at(answered)
+        words: Set[str] = frozenset()
+        if isinstance(looked_at, str):
+            value, message = looked_at, ""
+        else:
+            value = _text_at(self._value, looked_at)
+            message = _text_at(self._message, looked_at)[:LONGEST_MESSAGE] if self._message is not None else ""
+            words = _words(map(text_of, _nodes_at(self._every, looked_at)))
         meaning = self._meaning(value.casefold(), only_named=only_named)
+        if meaning is Meaning.YES and self._contradict(words, looked_at):
+            meaning = Meaning.UNCLEAR
         return Verdict(meaning, value[:20], message or answered.text[:LONGEST_MESSAGE])
+
+    def _contradict(self, words: Set[str], looked_at: etree._ElementTree | str) -> bool:
+        """Whether another place the rule points at says no, or not now: XPath alone would believe the first.
+
+        What only "*" refuses is believed to be another answer where several messages came without a root; elsewhere
+        it may be a code of something else.
+        """
+        if words & (self._refused | self._retry):
+            return True
+        came_as_several = not isinstance(looked_at, str) and looked_at.getroot().tag == TOGETHER
+        return EVERY_OTHER in self._refused and came_as_several and bool(words - self._accepted - {""})
 
     def _meaning(self, word: str, *, only_named: bool) -> Meaning:
         if word in self._accepted:
@@ -92,13 +114,12 @@ class SuccessRule:
             return Meaning.NO
         return Meaning.UNCLEAR
 
-    def _found(self, xpath: etree.XPath, answered: Answered) -> str:
+    def _looked_at(self, answered: Answered) -> etree._ElementTree | str:
+        """Where XPaths look, or the text that stands there instead."""
         if self._at in ("code", "text"):
             return (answered.code if self._at == "code" else answered.text).strip()
         element = answered.payload if self._at == "payload" else answered.reply
-        if element is None:
-            return ""
-        return text_of(xpath(etree.ElementTree(without_namespaces(element)))).strip()
+        return "" if element is None else etree.ElementTree(without_namespaces(element))
 
 
 def without_namespaces(element: etree._Element) -> etree._Element:
@@ -121,9 +142,29 @@ def _local(element: etree._Element) -> str:
 
 def _compiled(xpath: str) -> etree.XPath:
     try:
-        return etree.XPath(xpath)
-    except etree.XPathSyntaxError:
+        compiled = etree.XPath(xpath)
+        compiled(etree.Element("Answer"))  # an unknown function or prefix shows only now
+    except etree.XPathError:
         raise StylesheetBroken(f"This is no XPath: {xpath}") from None
+    return compiled
+
+
+def _every(xpath: str) -> etree.XPath | None:
+    """The XPath of all places of which string() takes the first; None for one that calculates."""
+    inner = _STRING_OF.fullmatch(xpath)
+    try:
+        return etree.XPath(inner[1] if inner else xpath)
+    except etree.XPathSyntaxError:
+        return None
+
+
+def _text_at(xpath: etree.XPath, tree: etree._ElementTree) -> str:
+    return text_of(xpath(tree)).strip()
+
+
+def _nodes_at(xpath: etree.XPath | None, tree: etree._ElementTree) -> list[Any]:
+    found = xpath(tree) if xpath is not None else None
+    return found if isinstance(found, list) else []
 
 
 def _words(values: Iterable[str]) -> frozenset[str]:

@@ -50,7 +50,8 @@ _SURROGATES = re.compile(r"&#(?:x(d[89ab][0-9a-f]{2})|(5[56]\d{3}));&#(?:x(d[c-f
 _BLANK = re.compile(r"\s*")
 _NOTHING = frozenset({"null", "(null)", "undefined", "none", "nil"})
 
-_too_deep = etree.XPath(f"boolean({'/*' * (DEEPEST + 1)})")
+is_too_deep = etree.XPath(f"boolean({'/*' * (DEEPEST + 1)})")
+"""Whether a message has more than DEEPEST levels, by its root."""
 
 
 def read_xml(text: str, noted: set[str] | None = None) -> etree._Element:
@@ -63,13 +64,18 @@ def read_xml(text: str, noted: set[str] | None = None) -> etree._Element:
     if plain.count("<") > MOST_TAGS:
         raise PayloadUnreadable(f"The XML has more than {MOST_TAGS:,} tags.")
     root = _parsed_somehow(plain, kinds)
-    if _too_deep(root):
+    if is_too_deep(root):
         raise PayloadUnreadable(f"The XML is nested deeper than {DEEPEST}.")
     return root
 
 
-def blanked(text: str) -> str:
-    """A text with a blank for every control character, and none of them at its ends."""
+def read_words(text: str) -> str:
+    """A plain text, with a blank for every control character and none of them at its ends.
+
+    Raises PayloadUnreadable for a web page, which nobody writes as an answer.
+    """
+    if _is_page(text.strip(_AROUND)):
+        raise PayloadUnreadable("A web page came instead of a message.")
     return _CONTROL.sub(" ", text.strip("\0\x1a\x1c"))
 
 

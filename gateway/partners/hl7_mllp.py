@@ -26,7 +26,6 @@ from gateway.partners.failures import UnusableReply
 from gateway.partners.mapped import CompiledMapping, Mapped, Surroundings, action_of
 from gateway.partners.tls import tls_of
 
-MONEY = frozenset({"ChargeItem", "RefundItem"})
 YES, YES_TO_MONEY = ("AA", "CA"), ("AA",)
 NO = ("AE", "AR", "CE", "CR")
 _PIECE = 64 * 1024
@@ -49,7 +48,7 @@ class Hl7Mllp(Mapped):
         found = super().mapping(operation, action)
         if found.settings.success is not None or "success" in self._partner.model_fields_set:
             return found
-        accepted = YES_TO_MONEY if operation in MONEY else YES
+        accepted = YES_TO_MONEY if self._books(operation) else YES
         return replace(found, success=SuccessRule(at="code", accepted=accepted, refused=NO))
 
     def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, etree._Element | str]:
@@ -66,7 +65,9 @@ class Hl7Mllp(Mapped):
         self, mapping: CompiledMapping, made: etree._Element | str, stamp: Stamp
     ) -> Answered | PartnerAnswer:
         made = _elements(made)
-        control_id = value(made, "MSH", 10) or made.findtext("MSH/MSH.10") or ""
+        control_id = (value(made, "MSH", 10) or made.findtext("MSH/MSH.10") or "").strip()
+        if not control_id:
+            raise MappingFailed("The stylesheet makes no MSH-10, by which an answer is known.")
         answer, acknowledgement = _taken_apart(self._asked(write_bytes(made, self._codec)), self._codec)
         if acknowledgement.control_id != control_id:
             raise UnusableReply("WRONG-REPLY")
@@ -103,7 +104,7 @@ def _taken_apart(answer: bytes, codec: str) -> tuple[etree._Element, Acknowledge
         raise UnusableReply("UNREADABLE", detail=problem.text_en) from None
     acknowledgement = read_acknowledgement(message)
     if acknowledgement is None:
-        raise UnusableReply("UNCLEAR", detail="The answer has no MSA, or MSA-1 is no acknowledgement code.")
+        raise UnusableReply("UNCLEAR", detail="The answer has no MSA or several, or MSA-1 is no acknowledgement code.")
     return message, acknowledgement
 
 

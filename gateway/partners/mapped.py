@@ -35,7 +35,7 @@ from gateway.partners.failures import UnusableReply, told_as_answer
 from gateway.partners.foreign import ForeignClient
 from gateway.partners.reply import answer_or_fault
 from gateway.soap.explain import normalise
-from gateway.styles.style import PAYLOAD, Asked, Style
+from gateway.styles.style import PAYLOAD, Asked, Style, folded_name
 from gateway.styles.table import STYLES
 
 LONGEST_CODE = 10
@@ -78,14 +78,15 @@ class Mapped:
         with exchange(seconds, self._partner.connect_seconds) as way:
             try:
                 mapping = self.mapping(operation, action_of(request))
-                made, known = self._made(operation, mapping, request, stamp)
+                try:
+                    made, known = self._made(operation, mapping, request, stamp)
+                except NotWanted as reason:
+                    return self._not_wanted(operation, stamp, str(reason))
                 answered = self._exchanged(mapping, made, stamp)
                 if isinstance(answered, PartnerAnswer):
                     return answered
                 with under(replace(known, outbound=False)):  # the answer holds codes of theirs
                     return self._answer(operation, mapping, stamp, answered)
-            except NotWanted as reason:
-                return self._not_wanted(operation, stamp, str(reason))
             except Exception as problem:
                 return told_as_answer(problem, way)
 
@@ -140,11 +141,15 @@ class Mapped:
 
     def _not_wanted(self, operation: str, stamp: Stamp, reason: str) -> PartnerAnswer:
         """A yes for a message that the stylesheet keeps back; one that would book must not be."""
-        if operation in BOOKING or (operation == "ReportStatus" and self._partner.registration_charges):
+        if self._books(operation):
             return PartnerAnswer(Outcome.FAULT, MAPPING, detail="A message that books may not be skipped.")
         result = self._result(Verdict(Meaning.YES, "0", reason), stamp)
         response = self._around.wire.class_of(f"{operation}ResponseType")(result=result)
         return PartnerAnswer(Outcome.ANSWERED, "0", response, detail=f"{KEPT_BACK}{reason}")
+
+    def _books(self, operation: str) -> bool:
+        """Whether it moves money there."""
+        return operation in BOOKING or (operation == "ReportStatus" and self._partner.registration_charges)
 
     def _made(
         self, operation: str, mapping: CompiledMapping, request: Any, stamp: Stamp
@@ -265,7 +270,7 @@ class Mapped:
             return PartnerAnswer(Outcome.ANSWERED, result.result_code, response, result.result_text)
         try:
             return PartnerAnswer(Outcome.ANSWERED, "0", self._response(operation, mapping, answered, result))
-        except (MappingFailed, PayloadUnreadable) as problem:
+        except (MappingFailed, NotWanted) as problem:
             raise UnusableReply("OFF-CONTRACT", detail=str(problem)) from None
 
     def _disclosed(self, mapping: CompiledMapping, child: etree._Element) -> Answered:
@@ -282,11 +287,12 @@ class Mapped:
 
     def _results(self, style: Style, child: etree._Element) -> dict[str, str]:
         """The results by role: by the names of the settings or of the style, else by position."""
-        found = {
-            str(etree.QName(one).localname).casefold(): text_with(one) for one in child.iterchildren(etree.Element)
-        }
-        if not found:
+        given = [(folded_name(one), text_with(one)) for one in child.iterchildren(etree.Element)]
+        if not given:
             return {PAYLOAD: text_with(child)} if len(style.gives) == 1 else {}
+        found = dict(given)
+        if len(found) < len(given):
+            raise PayloadUnreadable("A result came twice, and nobody knows which counts.")
         names = [style.name_of(place, self._partner.parameters).casefold() for place in style.gives]
         if not set(names) & set(found):
             return {place.role: text for place, text in zip(style.gives, found.values(), strict=False)}

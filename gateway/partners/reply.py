@@ -85,10 +85,10 @@ def answer_or_fault(reply: Reply) -> etree._Element | PartnerAnswer:
     child, instead = body_child(reply)
     if child is not None and is_fault(child):
         return read_fault(child, reply.status)
-    if child is None or reply.status != 200:
-        outcome = REFUSED_UNREAD.get(reply.status, Outcome.UNKNOWN)
-        instead = instead or f"What looks like an answer came with HTTP {reply.status}."
-        raise UnusableReply(f"HTTP-{reply.status}", outcome, instead)
+    if child is None:
+        raise UnusableReply(f"HTTP-{reply.status}", REFUSED_UNREAD.get(reply.status, Outcome.UNKNOWN), instead)
+    if reply.status != 200:  # whoever wrote an answer has seen the request
+        raise UnusableReply(f"HTTP-{reply.status}", detail=f"What looks like an answer came with HTTP {reply.status}.")
     return child
 
 

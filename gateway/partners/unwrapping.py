@@ -11,11 +11,12 @@ import binascii
 import quopri
 import re
 import zlib
+from urllib.parse import unquote
 
 from lxml import etree
 
 from gateway.errors import InvalidMessage
-from gateway.mapping.xml_text import mended
+from gateway.mapping.xml_text import DEEPEST, is_too_deep, mended
 from gateway.partners.failures import UnusableReply
 from gateway.soap.decoding import characters_of, decode
 
@@ -57,7 +58,7 @@ def inflated(body: bytes, coding: str) -> bytes:
 
 def _inflate(body: bytes, window: int) -> bytes:
     found, waiting = bytearray(), body
-    while not found or waiting.startswith(_GZIP):
+    for _ in range(MOST_PARTS):
         inflater = zlib.decompressobj(window)
         try:
             found += inflater.decompress(waiting, LARGEST + 1 - len(found))
@@ -67,10 +68,10 @@ def _inflate(body: bytes, window: int) -> bytes:
             raise UnusableReply("TOO-LARGE", detail="The reply is larger than 20 MB once it is inflated.")
         if not inflater.eof:
             raise UnusableReply("CUT-OFF", detail="The compressed reply breaks off.")
-        if not found:
-            break
         waiting = inflater.unused_data
-    return bytes(found)
+        if not found or not waiting.startswith(_GZIP):
+            return bytes(found)
+    raise UnusableReply("NOT-XML", detail=f"The compressed reply comes in more than {MOST_PARTS} pieces.")
 
 
 def parsed(body: bytes, content_type: str) -> etree._Element:
@@ -83,6 +84,8 @@ def parsed(body: bytes, content_type: str) -> etree._Element:
     if body.lstrip()[:1] in (b"{", b"["):
         raise NoXml("JSON came instead of XML.")
     root = _root(_text(body, content_type))
+    if is_too_deep(root):
+        raise NoXml(f"The XML is nested deeper than {DEEPEST}.")
     for include in list(root.iter(_XOP_INCLUDE)):
         _put_in(include, attached)
     return root
@@ -143,7 +146,7 @@ def _root_part(body: bytes, content_type: str) -> tuple[bytes, str, dict[str, by
     boundary = said.get("boundary", "").encode("latin-1", "replace")
     if not boundary:
         raise NoXml("A multipart reply does not name its boundary.")
-    parts = (b"\n" + body).split(b"\n--" + boundary)[1 : MOST_PARTS + 1]
+    parts = (b"\n" + body).split(b"\n--" + boundary, MOST_PARTS + 1)[1 : MOST_PARTS + 1]
     wanted, first = said.get("start", "").strip("<>"), None
     found: dict[str, bytes] = {}
     kinds: dict[str, str] = {}
@@ -152,6 +155,8 @@ def _root_part(body: bytes, content_type: str) -> tuple[bytes, str, dict[str, by
             break
         head, content = _taken_apart(part)
         name = head.get("content-id", "").strip("<>") or str(number)
+        if name in found:
+            raise NoXml("Two parts of a multipart reply have one name.")
         found[name], kinds[name] = content, head.get("content-type", "")
         first = first or name
     root = wanted if wanted in found else first
@@ -178,12 +183,15 @@ def _taken_apart(part: bytes) -> tuple[dict[str, str], bytes]:
 
 
 def _put_in(include: etree._Element, attached: dict[str, bytes]) -> None:
-    """Put an attachment where the message refers to it; without it something would be missing and nobody told."""
-    name = str(include.get("href", "")).removeprefix("cid:").replace("%40", "@")
+    """Put an attachment where the message refers to it; without it something would be missing and nobody told.
+
+    It is taken from those attached: used again and again, one could fill the memory.
+    """
+    name = unquote(str(include.get("href", "")).removeprefix("cid:"))
     if name not in attached:
-        raise NoXml("The reply refers to an attachment that did not come.")
+        raise NoXml("The reply refers to an attachment that did not come, or twice to the same.")
     parent = include.getparent()
     if parent is None:
         raise NoXml("The reply is nothing but a reference to an attachment.")
-    parent.text = (parent.text or "").strip() + base64.b64encode(attached[name]).decode("ascii")
+    parent.text = (parent.text or "").strip() + base64.b64encode(attached.pop(name)).decode("ascii")
     parent.remove(include)

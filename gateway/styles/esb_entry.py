@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from lxml import etree
 
+from gateway.mapping.errors import PayloadUnreadable
 from gateway.mapping.payload import read_xml
+from gateway.mapping.success import without_namespaces
 from gateway.styles.style import CODE, FUNCTION, PAYLOAD, TEXT, Asked, Place, Said, Style
 
 
@@ -33,7 +35,7 @@ class EsbEntry(Style):
         return {FUNCTION: asked.function, PAYLOAD: etree.tostring(entry, encoding="unicode"), "": ""}
 
     def unwrap(self, parameters: Mapping[str, str]) -> Asked:
-        entry = read_xml(parameters.get(PAYLOAD, ""))
+        entry = without_namespaces(read_xml(parameters.get(PAYLOAD, "")))
         return Asked(
             function=(parameters.get(FUNCTION, "").strip() or _text(entry, "MessageHeader/Fid")),
             payload=_message(entry),
@@ -53,7 +55,7 @@ class EsbEntry(Style):
 
     def disclose(self, results: Mapping[str, str]) -> Said:
         answer, code = results.get(PAYLOAD, ""), results.get(CODE, "").strip()
-        payload = _message(read_xml(answer)) if answer.strip() else ""
+        payload = _message(without_namespaces(read_xml(answer))) if answer.strip() else ""
         return Said(payload, code, results.get(TEXT, ""))
 
 
@@ -63,7 +65,10 @@ def _text(entry: etree._Element, path: str) -> str:
 
 def _message(entry: etree._Element) -> str:
     """What stands in Msg, as text or as elements; an answer that is no ESBEntry is the message itself."""
-    message = entry.find(".//Msg")
+    messages = entry.findall(".//Msg") if entry.tag == "ESBEntry" else []
+    if len(messages) > 1:
+        raise PayloadUnreadable("The ESBEntry holds several Msg, and nobody knows which counts.")
+    message = messages[0] if messages else None
     if message is None:
         return "" if entry.tag == "ESBEntry" else etree.tostring(entry, encoding="unicode", with_tail=False)
     if len(message):

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from gateway.mapping.errors import PayloadUnreadable
-from gateway.styles.style import Asked, Place, Said, Style
+from gateway.styles.style import Asked, Place, Said, Style, folded_name
 
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 ENCODING = "http://schemas.xmlsoap.org/soap/encoding/"
@@ -52,8 +52,10 @@ class Served:
         known = {name.casefold(): name for name in self.called()}
         if operation.casefold() not in known:
             raise PayloadUnreadable(f"There is no operation {operation[:64]}; known are {', '.join(self.called())}.")
-        given = [(str(etree.QName(child).localname).casefold(), child) for child in wrapper.iterchildren(etree.Element)]
-        by_name = dict(reversed(given))
+        given = [(folded_name(child), child) for child in wrapper.iterchildren(etree.Element)]
+        by_name = dict(given)
+        if len(by_name) < len(given):
+            raise PayloadUnreadable("A parameter came twice, and nobody knows which counts.")
         wanted = [self.style.name_of(place, self.names).casefold() for place in self.style.takes]
         if len(self.style.takes) == 1 and len(given) == 1:
             values = {self.style.takes[0].role: _text(given[0][1])}

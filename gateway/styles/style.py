@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from lxml import etree
+
 FUNCTION, PAYLOAD, HEADER, CODE, TEXT = "function", "payload", "header", "code", "text"
 """Roles of parameters and results: which function is called, the message, what surrounds it; how it went, in words."""
 
@@ -74,3 +76,8 @@ class Style:
     def name_of(self, place: Place, names: Mapping[str, str]) -> str:
         """What a parameter or result is called at a vendor who has names of his own, by role."""
         return names.get(place.role, place.name)
+
+
+def folded_name(element: etree._Element) -> str:
+    """The name of a parameter or result, as names are compared: without namespace and in small letters."""
+    return str(etree.QName(element).localname).casefold()

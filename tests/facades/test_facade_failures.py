@@ -72,6 +72,7 @@ def test_an_answer_that_cannot_be_mapped_is_a_fault_that_may_be_sent_again(
     text = reply.content.decode()
     assert reply.status == 500
     assert "<soap:Fault>" in text
+    assert "SYS-500" in text, "the message is taken: nobody may read a refusal"
     assert "Traceback" not in text + caplog.text
     assert "王𠮷祥" not in text + caplog.text
     assert [entry.result_code for entry in site.journal()] == ["0"]

@@ -128,6 +128,22 @@ def test_a_commit_is_a_yes_but_books_no_money(listen: Any):
     assert send(listen("MSA|AA|GW-1").partner.port, "ChargeItem").is_yes
     answer = send(listen("MSA|CA|GW-1").partner.port, "ChargeItem")
     assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "UNCLEAR")
+    answer = send(listen("MSA|CA|GW-1").partner.port, "ReportStatus", registration_charges=True)
+    assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "UNCLEAR")
+
+
+def test_a_message_without_a_number_is_not_sent_since_any_answer_would_fit(listen: Any, tmp_path: Path):
+    (tmp_path / "unnumbered.xsl").write_text(
+        '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">'
+        "<HL7><MSH><MSH.9>DFT</MSH.9></MSH></HL7></xsl:template></xsl:stylesheet>"
+    )
+    billing = listen("MSA|AA|")
+    answer = send(
+        billing.partner.port, "ChargeItem", folder=tmp_path, operations={"ChargeItem": {"request": "unnumbered.xsl"}}
+    )
+    assert (answer.outcome, answer.code) == (Outcome.FAULT, "MAPPING")
+    assert "MSH-10" in answer.detail
+    assert billing.messages == []
 
 
 @pytest.mark.parametrize(
@@ -136,6 +152,7 @@ def test_a_commit_is_a_yes_but_books_no_money(listen: Any):
         ("MSA|AA|GW-2", "WRONG-REPLY"),
         ("MSA|AA|", "WRONG-REPLY"),
         ("MSA|OK|GW-1", "UNCLEAR"),
+        ("MSA|AA|GW-1\rMSA|AE|GW-1", "UNCLEAR"),
         ("PID|1", "UNCLEAR"),
         (b"\x0bno HL7\x1c\r", "UNREADABLE"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "UNREADABLE"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.mapping import payload
 from gateway.mapping.errors import PayloadUnreadable
@@ -116,6 +117,60 @@ def test_what_comes_instead_of_a_reply_is_told(vendor, tmp_path, written, code, 
     answer = charge(vendor, tmp_path)
     assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, code)
     assert detail in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("style", "reply", "detail"),
+    [
+        ("call", lambda body: body.replace(b"</CallResponse>", b"<CallResult>-1</CallResult></CallResponse>"), "twice"),
+        (
+            "esb-entry",
+            lambda body: body.replace(escaped("</MsgInfo>").encode(), escaped("<Msg/></MsgInfo>").encode()),
+            "several Msg",
+        ),
+    ],
+)
+def test_of_two_results_nobody_knows_which_counts(tmp_path, style, reply, detail):
+    vendor = Vendor(Served(STYLES[style]))
+    vendor.answer = lambda asked: Said(YES)
+    vendor.reply = reply
+    answer = charge(vendor, tmp_path)
+    vendor.close()
+    assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "UNREADABLE")
+    assert detail in answer.detail
+
+
+def test_the_entry_of_a_bus_is_known_in_any_namespace(tmp_path):
+    vendor = Vendor(Served(STYLES["esb-entry"]))
+    vendor.answer = lambda asked: Said(YES)
+    vendor.reply = lambda body: body.replace(b"&lt;ESBEntry", b'&lt;ESBEntry xmlns="http://bus.example.org"')
+    answer = charge(vendor, tmp_path)
+    vendor.close()
+    assert answer.is_yes
+
+
+def test_a_charge_that_was_sent_cannot_be_skipped_any_more(vendor, tmp_path):
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "skips.xsl").write_text(
+        '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" '
+        'xmlns:g="urn:hospital-gateway:functions"><xsl:template match="/"><xsl:value-of select="g:skip(\'no\')"/>'
+        "</xsl:template></xsl:stylesheet>"
+    )
+    vendor.answer = lambda asked: Said(YES)
+    answer = charge(vendor, tmp_path, mapped={"response": "skips.xsl"})
+    assert (answer.outcome, answer.code, answer.detail) == (Outcome.UNKNOWN, "OFF-CONTRACT", "no")
+
+
+def test_a_login_page_is_no_word_of_refusal(vendor, tmp_path):
+    vendor.answer = lambda asked: Said("\n<!-- 10.0.0.1 --><html><form/></html>")
+    rule = {"xpath": "string(/*)", "accepted": ["OK"], "refused": ["*"]}
+    answer = charge(vendor, tmp_path, payload="text", mapped={"success": rule})
+    assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "UNREADABLE")
+
+
+def test_nothing_at_all_can_not_be_made_a_yes(vendor, tmp_path):
+    with pytest.raises(ValidationError, match="an empty answer is no yes"):
+        charge(vendor, tmp_path, success={"accepted": ["0", " "]})
 
 
 def test_a_reply_in_gbk_that_says_utf_8_is_understood(vendor, tmp_path):

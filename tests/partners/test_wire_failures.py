@@ -60,6 +60,10 @@ def in_pieces(body: bytes) -> bytes:
 WITH_XOP = as_multipart(
     YES.replace("成功".encode(), b'<i:Include xmlns:i="http://www.w3.org/2004/08/xop/include" href="cid:7@x"/>')
 )
+_INCLUDE = b'<i:Include xmlns:i="http://www.w3.org/2004/08/xop/include" href="cid:1@x"/>'
+WITH_XOP_TWICE = as_multipart(YES.replace("成功".encode(), _INCLUDE * 2), b"x" * 3000)
+TWO_OF_ONE_NAME = as_multipart(YES).replace(b"--b--", b"") + as_multipart(YES.replace(b">0<", b">1<"))
+DEEP = YES.replace("成功".encode(), b"<a>" * 100 + b"</a>" * 100)
 UNKNOWN, NOT_SENT, FAULT, ANSWERED = Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.FAULT, Outcome.ANSWERED
 Start = Callable[..., RawPartner]
 
@@ -136,6 +140,12 @@ LOST = [
     ("a switch of protocols", answers(b"", "101 Switching Protocols"), "HTTP-101"),
     ("another operation's answer", answers(YES.replace(b"ChargeItem", b"RefundItem")), "OFF-CONTRACT"),
     ("another message's answer", answers(YES.replace(b">GW-1<", b">GW-2<")), "WRONG-REPLY"),
+    ("an answer where a server says that there is nothing", answers(YES, "404 Not Found"), "HTTP-404"),
+    ("an answer of a server that says it is busy", answers(YES, "503 Service Unavailable"), "HTTP-503"),
+    ("packed in very many parts", answers(PACKED + gzip.compress(b"") * 10_000), "NOT-XML"),
+    ("one attachment for two places", answers(WITH_XOP_TWICE, "200 OK", f"Content-Type: {MULTIPART}"), "NOT-XML"),
+    ("two parts of one name", answers(TWO_OF_ONE_NAME, "200 OK", f"Content-Type: {MULTIPART}"), "NOT-XML"),
+    ("an answer nested without end", answers(DEEP), "NOT-XML"),
     ("two answers in one body", answers(YES.replace(b"<s:Body>", b"<s:Body><a/>")), "NOT-SOAP"),
 ]
 
