@@ -155,7 +155,9 @@ class Hook(Mapped):
         verdict = mapping.success.judge(answered, only_named=True)
         if verdict.meaning is Meaning.UNCLEAR and status in self._partner.hook.refuses:
             verdict = replace(verdict, meaning=Meaning.NO, value=f"HTTP-{status}")
-        if verdict.meaning in (Meaning.UNCLEAR, Meaning.YES):
+        if verdict.meaning is Meaning.YES:  # whoever says so has seen the request
+            raise UnusableReply(f"HTTP-{status}", detail=_in_words(status))
+        if verdict.meaning is Meaning.UNCLEAR:
             raise UnusableReply(f"HTTP-{status}", REFUSED_UNREAD.get(status, Outcome.UNKNOWN), _in_words(status))
         return self._judged(operation, mapping, stamp, answered, verdict)
 

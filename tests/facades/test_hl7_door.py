@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from facade_site import SETS, Site
 
-from gateway import bootstrap
+from gateway.bootstrap.core import process_metrics
+from gateway.bootstrap.doors import make_doors
 from gateway.facades.hl7 import Hl7Door
 from gateway.hl7.acknowledgements import Acknowledgement, read_acknowledgement
 from gateway.hl7.er7 import read
@@ -42,8 +43,8 @@ def door_of(site_of: Callable[..., Site], tmp_path: Path) -> Callable[..., Hl7Do
             values={"outpatient_release": "PAID", "inpatient_release": "NURSE_SENT"},
         )  # fmt: skip
         return Hl7Door(
-            port, folder=tmp_path, contract=core.contract, intake=bootstrap.make_doors(core).intake,
-            codes=NoCodeTables(), metrics=bootstrap.process_metrics(), clock=core.clock, hospital_code="44643245-7",
+            port, folder=tmp_path, contract=core.contract, intake=make_doors(core).intake,
+            codes=NoCodeTables(), metrics=process_metrics(), clock=core.clock, hospital_code="44643245-7",
             body_bytes=core.settings.limits.body_bytes,
         )  # fmt: skip
 

@@ -321,6 +321,7 @@ def test_a_yes_is_understood_however_it_is_labelled(body: str | bytes, kind: str
         ("", 413, Outcome.FAULT, "HTTP-413"),
         ("", 429, Outcome.NOT_SENT, "HTTP-429"),
         (PAGE, 503, Outcome.NOT_SENT, "HTTP-503"),
+        ('{"code": 0}', 503, Outcome.UNKNOWN, "HTTP-503"),
     ],
 )
 def test_only_a_clear_answer_is_one(
