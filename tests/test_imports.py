@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -116,16 +117,19 @@ SPYNE_FREE = {
 """Modules of gateway/soap/ that partners, simulators and commands use; what reads envelopes needs no Spyne."""
 
 
-def modules() -> Iterator[tuple[str, str, ast.Module]]:
-    """Each module's name, its part of the house, and its code."""
+@cache
+def modules() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Each module's name, its part of the house, and what it imports anywhere, inside functions too."""
+    found = []
     for path in sorted(HOUSE.rglob("*.py")):
         words = path.relative_to(HOUSE).with_suffix("").parts
         if words != ("__init__",):
-            yield ".".join(("gateway", *words)).removesuffix(".__init__"), words[0], ast.parse(path.read_text("utf-8"))
+            name = ".".join(("gateway", *words)).removesuffix(".__init__")
+            found.append((name, words[0], tuple(imported(ast.parse(path.read_text("utf-8"))))))
+    return tuple(found)
 
 
 def imported(code: ast.Module) -> Iterator[str]:
-    """Every module imported anywhere in it, inside functions too."""
     for node in ast.walk(code):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -143,8 +147,8 @@ def part_of(name: str) -> str | None:
 def test_nobody_knows_whom_it_must_not_know():
     wrong = [
         f"{module} imports {name}"
-        for module, part, code in modules()
-        for name in imported(code)
+        for module, part, names in modules()
+        for name in names
         if (other := part_of(name)) is not None and other not in {part, *ALLOWED[part], *EVERYONE}
     ]
     assert wrong == []
@@ -164,8 +168,8 @@ def test_imports_go_one_way():
 def test_a_library_stays_where_it_can_be_replaced(library: str):
     wrong = [
         f"{module} imports {name}"
-        for module, part, code in modules()
-        for name in imported(code)
+        for module, part, names in modules()
+        for name in names
         if name.split(".")[0] == library and part not in CONFINED[library]
     ]
     assert wrong == []
@@ -174,8 +178,8 @@ def test_a_library_stays_where_it_can_be_replaced(library: str):
 def test_partners_and_simulators_use_no_part_of_the_soap_side_that_needs_spyne():
     wrong = [
         f"{module} imports {name}"
-        for module, part, code in modules()
-        for name in imported(code)
+        for module, part, names in modules()
+        for name in names
         if part in ("partners", "simulators", "cli")
         and part_of(name) == "soap"
         and name.split(".")[2] not in SPYNE_FREE
@@ -187,8 +191,8 @@ def test_the_settings_are_read_where_processes_begin():
     """Everybody else is given what it needs: nothing is created or read at import."""
     wrong = [
         module
-        for module, part, code in modules()
-        for name in imported(code)
+        for module, part, names in modules()
+        for name in names
         if name == "gateway.config.load_settings" and part not in ("cli", "demo")
     ]
     assert wrong == []

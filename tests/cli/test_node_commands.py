@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +22,16 @@ from gateway.simulators.process import free_port
 
 
 @pytest.fixture
-def node(empty_site: Path, database_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A running node that takes three seconds to leave."""
+def node(
+    empty_site: Path, database_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Site]:
+    """A running node that takes three seconds to leave, or as many as a test says."""
     name = f"node_{uuid.uuid4().hex}"
     url = create_database(database_server, name)
     migrate.upgrade(url)
     monkeypatch.setenv("GATEWAY_DATABASE_URL", url)
     monkeypatch.setenv("GATEWAY_NODE", "gw1")
-    own = {"GATEWAY_SERVER__WORKERS": "1", "GATEWAY_SERVER__DRAIN_SECONDS": "3"}
+    own = {"GATEWAY_SERVER__WORKERS": "1", "GATEWAY_SERVER__DRAIN_SECONDS": getattr(request, "param", "3")}
     running = Site(empty_site, GATEWAY_DATABASE_URL=url, GATEWAY_NODE="gw1", **own)
     until(lambda: running.ask("/readyz")[0] == 200, 60)
     yield running
@@ -57,7 +58,7 @@ def test_a_node_is_listed_with_its_processes_and_drains_when_told(node: Site, ga
         assert json.loads(node.ask("/readyz")[1]) == {"ready": False, "draining": True}
         assert closes_its_connection(address)
         assert drained.result(60).out == "Node gw1 has ended.\n"
-    assert node.process.wait(30) == 0
+    assert node.process.wait(60) == 0
     assert "gw1" not in gateway("node", "list").out
 
 
@@ -71,13 +72,12 @@ def closes_its_connection(address: str) -> bool:
     return (answer.status, answer.getheader("Connection")) == (200, "close")
 
 
+@pytest.mark.parametrize("node", ["300"], indirect=True)
 def test_a_second_sigterm_does_not_wait_for_the_drain(node: Site):
     node.process.send_signal(signal.SIGTERM)
     until(lambda: node.ask("/readyz")[0] == 503)
-    began = time.monotonic()
     node.process.send_signal(signal.SIGTERM)
-    assert node.process.wait(30) == 0
-    assert time.monotonic() - began < 10
+    assert node.process.wait(60) == 0
 
 
 def test_a_node_with_another_key_is_found_out_and_refused(empty_site: Path, database_server: str, gateway: Command):
@@ -116,7 +116,7 @@ def test_web_and_delivery_that_were_started_one_by_one_end_when_their_node_is_dr
     try:
         until(lambda: gateway("node", "list").out.count("gw7") >= 3, 60)
         assert gateway("node", "drain", "gw7").out == "Node gw7 has ended.\n"
-        assert [process.wait(30) for process in started] == [0, 0]
+        assert [process.wait(60) for process in started] == [0, 0]
     finally:
         for process in started:
             process.kill()

@@ -406,7 +406,7 @@ def machine(engine: Engine) -> Iterator[type[Histories]]:
     clear(engine)
 
 
-HISTORIES, SEEDS = 50, 40
+HISTORIES, SEEDS = 25, 80
 """So many histories on an empty database; the long form does it with every seed, 2,000 in all, on all cores."""
 
 

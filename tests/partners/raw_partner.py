@@ -22,12 +22,16 @@ class RawPartner:
         self._tls = tls
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._stopping = threading.Event()
+        self._connection: socket.socket | None = None
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         self._stopping.set()
+        if (connection := self._connection) is not None:
+            with suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)  # ends a conversation that would wait on
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             pass  # wakes the thread
         self._thread.join(10)
@@ -36,6 +40,7 @@ class RawPartner:
     def _serve(self) -> None:
         while not self._stopping.is_set():
             connection, _ = self._socket.accept()
+            self._connection = connection
             with suppress(OSError), connection:
                 if not self._stopping.is_set():
                     connection.settimeout(5)
