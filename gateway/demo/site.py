@@ -120,7 +120,7 @@ notifiers = ["DUTY"]
 """
 """A glucose at the bedside (POCT) is late within seconds here, so that one can watch it."""
 
-VENDORS = {"ultrasound": "tech-service"}
+VENDORS = {"ultrasound": "ultrasound"}
 """Systems as their vendors build them -> the facade by which each calls."""
 
 _MARK = "this-is-a-demonstration"

@@ -1,18 +1,46 @@
-"""An ultrasound system behind TechService(actionCode, xmlContent): returnCode 0 is yes, 1 is no, 9 is not now."""
+"""An ultrasound system behind TechService(actionCode, xmlContent): returnCode 0 is yes, 1 is no, 9 is not now.
+
+It calls in the same style, by the facade `ultrasound`: its actions are numbers there, too, its elements first letters.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 
 from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.vendors.calling import strings
 from gateway.simulators.vendors.department import Department
+from gateway.simulators.vendors.typed import EXAMPLES
 from gateway.simulators.vendors.vendor import Carry, Question
 from gateway.styles.plain import TechService
 from gateway.styles.served import Served
 from gateway.styles.style import Said
+
+ACTIONS = {
+    "ReportStatus": "2001",
+    "SubmitReport": "2002",
+    "ChargeItem": "2003",
+    "RefundItem": "2004",
+    "PushCriticalValue": "2005",
+    "GetMedicalRecord": "2006",
+}
+SCREEN = {
+    "SexCode": {"1": "男", "2": "女", "9": "未说明"},
+    "VisitType": {"1": "门诊", "2": "急诊", "3": "住院", "9": "体检"},
+    "Event": {"BOOK": "预约", "REGISTER": "登记", "CANCEL_REG": "取消登记", "EXAM_DONE": "检查完成", "REJECT": "退单"},
+}
+"""Field -> our code -> the word on its screen."""
+
+
+@cache
+def words() -> dict[str, str]:
+    """What our contract calls otherwise -> its letters: the list of its facade, which is the only one."""
+    listed = etree.parse(EXAMPLES.parent / "facades" / "ultrasound" / "words.xsl")
+    return {word.text or "": word.get("theirs", "") for word in listed.iter("word")}
 
 
 class Ultrasound(Department):
@@ -36,7 +64,8 @@ class Ultrasound(Department):
         return _said(code, text)
 
     def wrapped(self, operation: str, told: str) -> str:
-        return strings("TechService", "http://tempuri.org/", actionCode=operation, xmlContent=told)
+        content = f"<xml>{_in_its_words(told)}</xml>"
+        return strings("TechService", "http://tempuri.org/", actionCode=ACTIONS[operation], xmlContent=content)
 
     def _add(self, question: Question) -> Said:
         return self._taken(question, again=False)
@@ -68,6 +97,13 @@ class Ultrasound(Department):
     def _feedback(self, question: Question) -> Said:
         self.opinion(question.needed("wjzid"), question.needed("qrid"), question.needed("qrlx"), question.text("clyj"))
         return _said("0", "成功")
+
+
+def _in_its_words(told: str) -> str:
+    """What stands in a <Request>, without what only a TradeCode would need."""
+    inner = re.sub(r"</?Request>|<TradeCode>[^<]*</TradeCode>", "", told)
+    shown = re.sub(r"(\w+)>([^<]*)(?=</)", lambda one: f"{one[1]}>{SCREEN.get(one[1], {}).get(one[2], one[2])}", inner)
+    return re.sub(r"(?<=[</])(\w+)(?=>)", lambda one: words()[one[1]], shown)
 
 
 def _said(code: str, text: str, **more: str) -> Said:

@@ -81,7 +81,7 @@ class Told:
             text = text.partition("?>")[2]
         for element in etree.fromstring(text).iter(etree.Element):
             yield element
-            if (element.text or "").startswith(("<?xml", "<Response", "<Result>", "<ESBEntry", "<返回>")):
+            if (element.text or "").startswith(("<?xml", "<Response", "<Result>", "<ESBEntry", "<xml>", "<返回>")):
                 yield from self._elements(element.text)
 
     @property

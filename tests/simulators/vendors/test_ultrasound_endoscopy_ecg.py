@@ -8,7 +8,7 @@ from tests.partners.fake_partner import sample
 from tests.simulators.vendors.house import CANONICAL, House, Told, new, until
 
 SYSTEMS = {"US": "ultrasound", "ENDO": "endoscopy", "ECG": "ecg", "HIS": CANONICAL + "his", "EMR": CANONICAL + "emr"}
-FACADES = {"US": ("tech-service", {}), "ENDO": ("esb-entry", {}), "ECG": ("ecg", {})}
+FACADES = {"US": ("ultrasound", {}), "ENDO": ("esb-entry", {}), "ECG": ("ecg", {})}
 ROUTES = {
     "SubmitRequisition US": ("US",),
     "SubmitRequisition ENDO": ("ENDO",),
@@ -25,8 +25,8 @@ DEPARTMENTS = ("US", "ENDO", "ECG")
 
 
 def accepted(told: Told) -> bool:
-    """In the words of ECG, or ours."""
-    return told.find("State") == "Success" or told.code == "0"
+    """In the words of each."""
+    return told.find("State") == "Success" or "0" in (told.find("returnCode"), told.code)
 
 
 def ordered(house: House, department: str) -> str:
@@ -105,3 +105,17 @@ def test_an_ecg_system_is_told_fail_and_why_when_a_number_means_another_charge(h
 def test_an_ecg_system_opens_the_record_of_its_patient_at_an_address(house: House):
     told = house.say("ECG", "GetMedicalRecord", requisition_no=ordered(house, "ECG"))
     assert (told.find("State"), told.find("Value").partition("://")[0]) == ("Success", "https"), told.text
+
+
+def test_an_ultrasound_system_is_told_no_by_its_own_return_code_and_reads_why_in_its_own_words(house: House):
+    number, message = ordered(house, "US"), new("US")
+    about = {"requisition_no": number, "message_id": message, "occurred_at": "2026-11-16T09:41:00+08:00"}
+    assert accepted(house.say("US", "ReportStatus", **about))
+    other = house.say("US", "ReportStatus", **{**about, "event": "EXAM_DONE"})
+    assert (other.find("returnCode"), other.find("cwdm")) == ("1", "SYS-409")
+    assert "MessageId" in other.find("msg")
+
+
+def test_an_ultrasound_system_reads_the_record_of_its_patient_in_its_own_words(house: House):
+    told = house.say("US", "GetMedicalRecord", requisition_no=ordered(house, "US"))
+    assert (told.find("returnCode"), told.find("bt")) == ("0", "病历摘要"), told.text

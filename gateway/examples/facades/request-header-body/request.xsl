@@ -8,7 +8,7 @@
   <xsl:variable name="truths">|Pregnant|Infectious|Critical|IncludeOrders|TotalsOnly|</xsl:variable>
   <xsl:variable name="operation" select="g:value('operation')"/>
 
-  <xsl:template match="/*">
+  <xsl:template match="/*" name="request">
     <Request>
       <Header>
         <MessageId><xsl:value-of select="normalize-space((Header/MessageId | Header/MessageID | Header/MsgId | Header/MsgID | Header/MsgNo)[normalize-space()][1])"/></MessageId>
