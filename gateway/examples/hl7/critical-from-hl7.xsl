@@ -103,7 +103,12 @@
       <FoundAt><xsl:value-of select="$found"/></FoundAt>
       <ReportedAt>
         <xsl:variable name="reported"><xsl:call-template name="own-field"><xsl:with-param name="name" select="'ReportedAt'"/></xsl:call-template></xsl:variable>
-        <xsl:choose><xsl:when test="$reported != ''"><xsl:value-of select="g:iso($reported)"/></xsl:when><xsl:otherwise><xsl:call-template name="sent-at"/></xsl:otherwise></xsl:choose>
+        <xsl:choose>
+          <xsl:when test="$reported != ''"><xsl:value-of select="g:iso($reported)"/></xsl:when>
+          <!-- A device sends the value again later: it would be another content under the same number. -->
+          <xsl:when test="$told = '' and $found != ''"><xsl:value-of select="$found"/></xsl:when>
+          <xsl:otherwise><xsl:call-template name="sent-at"/></xsl:otherwise>
+        </xsl:choose>
       </ReportedAt>
       <ReporterCode><xsl:value-of select="($obr/OBR.32/OBR.32.1/descendant-or-self::*[not(*)][1] | $rows[not($obr/OBR.32)]/OBX.16[1]/OBX.16.1)[1]"/></ReporterCode>
       <ReporterName><xsl:value-of select="($obr/OBR.32/OBR.32.1/OBR.32.1.2 | $obr/OBR.32[not(OBR.32.1/OBR.32.1.2)]/OBR.32.2 | $rows[not($obr/OBR.32)]/OBX.16[1]/OBX.16.2)[1]"/></ReporterName>

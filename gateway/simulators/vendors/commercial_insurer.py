@@ -1,6 +1,6 @@
 """A commercial insurer (商保): typed operations over SOAP 1.2, by a UsernameToken, from the internet.
 
-It is told that a visit was settled, and reads the record and the charges of its policy holder for a claim.
+It is told that a visit was settled, and reads the record and the charges of its policy holder for a claim, by CXF.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.simulators.vendors.calling import Sent, element, ours
-from gateway.simulators.vendors.outside import authorised_record
+from gateway.simulators.vendors.calling import element
+from gateway.simulators.vendors.outside import record_fields
+from gateway.simulators.vendors.toolkits import cxf
 from gateway.simulators.vendors.typed import EXAMPLES, Typed
-from gateway.simulators.vendors.vendor import Carry, NotAdmitted, Question, Refused, Send, Vendor
+from gateway.simulators.vendors.vendor import Carry, Message, NotAdmitted, Question, Refused, Send, Vendor
 from gateway.styles.style import Said
 
 NAMESPACE = "http://claims.insurer.example.org/notify/v2"
@@ -28,6 +29,7 @@ class CommercialInsurer(Vendor):
     name = "SB"
     path = "/claims/services/NotifyService"
     contract = Typed(EXAMPLES / "commercial-insurer" / "wsdl" / "service.wsdl", NAMESPACE, ("notifyVisit",))
+    toolkit = staticmethod(cxf)
     noted: Mapping[str, str] = {"noticeNo": "event_no", "visitNo": "visit_no", "event": "event"}
 
     def functions(self) -> Mapping[str, Carry]:
@@ -56,12 +58,12 @@ class CommercialInsurer(Vendor):
     def sends(self) -> Mapping[str, Send]:
         return {"GetMedicalRecord": self._record, "QueryTransaction": self._charges}
 
-    def _record(self, values: Mapping[str, Any]) -> Sent:
-        return authorised_record(self.sender, values, "CLAIM")
+    def _record(self, values: Mapping[str, Any]) -> Message:
+        return self.by_contract("GetMedicalRecord", values, record_fields(values, "CLAIM"))
 
-    def _charges(self, values: Mapping[str, Any]) -> Sent:
+    def _charges(self, values: Mapping[str, Any]) -> Message:
         fields = element("ChargeNo", values["charge_no"]) + element("SourceSystem", values.get("source_system"))
-        return ours("QueryTransaction", self.sender, fields)
+        return self.by_contract("QueryTransaction", values, fields)
 
 
 def _answer(status: str, text: str) -> Said:

@@ -10,7 +10,13 @@ from gateway.simulators.vendors.calling import Sent, element, ours
 
 def authorised_record(sender: str, values: Mapping[str, Any], purpose: str) -> Sent:
     """A record of a patient for a purpose that needs an authorisation."""
-    fields = (
+    fields = record_fields(values, purpose)
+    return ours("GetMedicalRecord", sender, fields, message_id=str(values.get("message_id", "")))
+
+
+def record_fields(values: Mapping[str, Any], purpose: str) -> str:
+    """The same, without Header."""
+    return (
         element("PatientId", values["patient_id"])
         + element("VisitNo", values.get("visit_no"))
         + element("Scope", values.get("scope", "THIS_VISIT"))
@@ -18,4 +24,3 @@ def authorised_record(sender: str, values: Mapping[str, Any], purpose: str) -> S
         + element("Purpose", purpose)
         + element("AuthorizationNo", values.get("authorization_no"))
     )
-    return ours("GetMedicalRecord", sender, fields)

@@ -82,7 +82,8 @@ _JAVA = {
     **dict.fromkeys(("Quantity", "UnitPrice", "ListAmount", "ActualAmount", "RefundQuantity"), "decimal"),
     **dict.fromkeys(("IncludeOrders", "TotalsOnly"), "boolean"),
 }
-"""What its classes have for a field that is no String; what ends with At is a Calendar."""
+"""What its classes have for a field that is no String; a field of _TIMES is a Calendar."""
+_TIMES = ("At", "BookedFrom", "BookedTo")
 
 
 def axis_encoded(operation: str, request: str, login: Login | None) -> Raw:
@@ -154,7 +155,7 @@ class _Objects:
 
 def _java(name: str, text: str) -> tuple[str, str]:
     """The type that Axis writes to a value, and the value: times in UTC, nothing beyond ASCII."""
-    if name.endswith("At"):
+    if name.endswith(_TIMES):
         return "xsd:dateTime", f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
     kind = _JAVA.get(name, "string")
     return ("xsd:int" if kind == "int" else f"soapenc:{kind}"), _ascii(text)

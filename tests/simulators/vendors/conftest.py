@@ -1,6 +1,6 @@
 """One house for the tests of a module: its SYSTEMS and ROUTES; if there are any, further SETTINGS of gateway.toml, and
 CHANGES of the examples' partner.toml by partner: text -> text, FACADES: name -> set that ships, settings, and
-HL7: the clients whose pipes come over MLLP."""
+HL7: the clients whose pipes come over MLLP, with [[hl7.messages]] of their port."""
 
 import uuid
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def house(
     names = ("SETTINGS", "CHANGES", "FACADES", "HL7")
     settings, changes, facades, hl7 = (getattr(module, name, None) for name in names)
     folder = tmp_path_factory.mktemp("house")
-    house = House(folder, url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades, hl7 or (), middle)
+    house = House(folder, url, module.SYSTEMS, module.ROUTES, settings or "", changes, facades, hl7, middle)
     with pytest.MonkeyPatch.context() as patched, house.open():
         patched.setattr(policy, "WAITS", (0.1, 0.2, 0.3))
         patched.setattr(policy, "SHORTEST_QUERY_WAIT", 0.1)

@@ -121,7 +121,7 @@ class House:
         extra: str = "",
         changes: Mapping[str, Mapping[str, str]] | None = None,
         facades: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
-        hl7: Iterable[str] = (),
+        hl7: Mapping[str, str] | None = None,
         middle: str = "",
     ) -> None:
         self.folder = folder
@@ -134,7 +134,8 @@ class House:
         self.simulators: dict[str, SimulatorProcess] = {}
         self._middle = middle
         """The URL of an empty database, for a system that works with one."""
-        self._hl7_ports = {client: free_port() for client in hl7}
+        self._hl7_ports = {client: free_port() for client in hl7 or ()}
+        self._hl7_messages = hl7 or {}
         for name, (kind, settings) in (facades or {}).items():
             self._add_facade(name, kind, settings)
         self._write(routes, extra)
@@ -150,6 +151,7 @@ class House:
         head = f'hospital_code = "{HOSPITAL}"\ndatabase_url = "{self._database_url}"\n[server]\nport = {self.port}\n'
         ports = "".join(
             f'[[hl7]]\nname = "{client}"\nclient = "{client}"\nport = {port}\naddresses = ["127.0.0.1/32"]\n'
+            f"{self._hl7_messages[client]}\n"
             for client, port in self._hl7_ports.items()
         )
         written = ports + "".join(_route(*name.partition(" ")[::2], partners) for name, partners in routes.items())

@@ -6,7 +6,7 @@ from tests.partners.fake_partner import sample
 from tests.simulators.vendors.house import CANONICAL, House, new, until
 
 SYSTEMS = {"LIS": "lis", "HIS": CANONICAL + "his"}
-HL7 = ("LIS",)
+HL7 = {"LIS": ""}
 ROUTES = {
     "SubmitRequisition": ("LIS",),
     "ReportStatus": ("HIS",),

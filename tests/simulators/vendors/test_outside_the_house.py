@@ -60,6 +60,14 @@ hospital_code = "{HOSPITAL}"
 perform_dept = "YF01"
 partners = ["PHARMACY"]
 """
+HL7 = {
+    "POCT": """
+    [[hl7.messages]]
+    types = ["ORU^R01", "ORU^R40"]
+    operation = "PushCriticalValue"
+    request = "gateway:hl7/critical-from-hl7.xsl"
+    """
+}
 HOSPITAL_TIME = timezone(timedelta(hours=8))
 
 
@@ -88,24 +96,32 @@ def test_a_claim_reads_the_record_it_is_authorised_for_masked_and_no_other(house
     allow(house, "SB", RecordPurpose.CLAIM, "SB-AUTH-1", mask=Mask.INSURER)
     told = house.say("SB", "GetMedicalRecord", patient_id=PATIENT, authorization_no="SB-AUTH-1")
     assert told.code == "0", told.text
+    assert told.find("PatientName") == "虚***"
     assert "99999919680417001X" not in told.text
+    assert "http://www.w3.org/2003/05/soap-envelope" in told.text, "the version of the question"
+    assert house.received("SB", "GetMedicalRecord", result_code="0").soap_version == "1.2"
     assert house.say("SB", "GetMedicalRecord", patient_id=PATIENT).code == "EMR-403"
     assert house.say("SB", "GetMedicalRecord", patient_id="P999", authorization_no="SB-AUTH-1").code == "EMR-403"
 
 
-def test_hrp_gets_the_work_load_over_rpc_and_fetches_the_books_of_the_day(house: House):
+def test_hrp_gets_the_work_load_over_rpc_and_fetches_the_books_of_a_day_over_rpc(house: House):
     number, charge = registered(house), new("JF")
     assert house.remembered("HRP", "workload", requisition_no=number)["step"] == "1"
     told = house.call("PACS", "ChargeItem", charge_no=charge, requisition_no=number)
     assert told.code == "0", told.text
-    now = datetime.now(HOSPITAL_TIME)
-    span = {"booked_from": now - timedelta(hours=1), "booked_to": now + timedelta(hours=1)}
-    words = {name: at.isoformat(timespec="seconds") for name, at in span.items()}
-    books = house.say("HRP", "QueryTransaction", **words)
+    today = datetime.now(HOSPITAL_TIME).date().isoformat()
+    books = house.say("HRP", "QueryTransaction", day=today, days=2)
     assert books.code == "0", books.text
     assert charge in books.text
-    totals = house.say("HRP", "QueryTransaction", totals_only="true", **words)
-    assert totals.find("PerformDeptCode") == "0103"
+    assert house.received("HRP", "QueryTransaction").repairs == "namespace"
+    assert house.say("HRP", "QueryTransaction", day=today, days=2, totals_only="true").find("PerformDeptCode") == "0103"
+    before = house.say("HRP", "QueryTransaction")
+    assert (before.code, charge in before.text) == ("0", False), "the day before, when nothing else is said"
+
+
+def test_hrp_is_refused_books_of_more_days_than_anybody_is_given(house: House):
+    told = house.say("HRP", "QueryTransaction", days=400)
+    assert told.code == "QRY-400", told.text
 
 
 # --- platforms --------------------------------------------------------------------------------------------------------
@@ -269,13 +285,22 @@ def test_a_name_that_gbk_does_not_have_is_refused_by_the_pharmacy_and_waits_for_
     assert [one["result_code"] for one in house.log("PHARMACY", requisition_no=number)] == ["失败"]
 
 
-def test_a_value_of_a_device_without_a_visit_is_taken_and_its_flood_is_one_value(house: House):
-    value = new("POCT")
-    flood = {"critical_id": value, "found_at": present()}
-    answers = {house.say("POCT", "PushCriticalValue", **flood).code for _ in range(5)}
-    assert answers == {"0"}
-    assert house.remembered("HIS", "critical_values", critical_id=value)
-    assert len([one for one in house["HIS"].state()["critical_values"] if one["critical_id"] == value]) == 1
+@pytest.mark.parametrize("kind", ["ORU^R40", "ORU^R01"])
+def test_a_value_of_a_device_without_a_visit_is_taken_and_its_flood_is_one_value(kind: str, house: House):
+    flood = {"kind": kind, "result_no": new("GLU"), "found_at": f"{datetime.now(HOSPITAL_TIME):%Y%m%d%H%M%S}"}
+    before = len(house.deliveries("HIS", "PushCriticalValue"))
+    for second in range(4):
+        at = f"{datetime.now(HOSPITAL_TIME) + timedelta(seconds=second):%Y%m%d%H%M%S}"
+        told = house.say("POCT", "PushCriticalValue", patient_id=PATIENT, sent_at=at, **flood)
+        assert told.code == "AA", told.text
+    until(lambda: [d.state for d in house.deliveries("HIS", "PushCriticalValue")][before:] == ["DELIVERED"])
+    assert house.received("POCT", "PushCriticalValue").visit_no is None
+    until(lambda: [one for one in house["TJ"].state().get("alerts", ()) if "末梢血糖 1.9 mmol/L" in one["content"]])
+
+
+def test_a_value_of_a_device_that_is_not_critical_is_no_critical_value(house: House):
+    told = house.say("POCT", "PushCriticalValue", value="5.4", kind="ORU^R01")
+    assert told.code == "AE", told.text
 
 
 def test_a_guest_of_the_health_centre_is_examined_and_its_screens_show_it_in_chinese(house: House):
