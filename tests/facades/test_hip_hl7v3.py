@@ -12,7 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.mapping.success import without_namespaces
+from gateway.model.critical_value import CriticalValue
+from gateway.model.report import ReportVersion
 from gateway.model.requisition import Requisition
+from gateway.terms import StatusCode
 
 SiteOf = Callable[..., Site]
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -145,6 +148,35 @@ def test_an_unpaid_outpatient_is_not_registered_until_a_change_tells_of_the_paym
 
 def test_a_state_before_its_requisition_is_told_to_come_again(site: Site):
     assert said(send(site, "CheckStatusInfoUpdate", client="PACS")) == ("AR", "STA-404")
+
+
+def test_a_report_comes_in_with_its_sections_and_persons(site: Site):
+    send(site, "CheckAppInfoAdd")
+    send(site, "CheckStatusInfoUpdate", client="PACS")
+    assert said(send(site, "CheckReportInfoAdd", client="PACS")) == ("AA", "0")
+    with Session(site.engine) as session:
+        kept = session.scalars(select(ReportVersion)).one()
+    assert (kept.report_no, kept.version, kept.action) == ("BG-20261116-0001", 1, "FINAL")
+    assert stored(site).status == StatusCode.REPORTED
+    state = '<statusCode code="completed"/>'
+    withdrawn = {state: '<statusCode code="nullified"><originalText value="左右写反"/></statusCode>'}
+    later = {'versionNumber value="1"': 'versionNumber value="2"', "BG-M-20261116-0001": "BG-M-20261116-0002"}
+    assert said(send(site, "CheckReportInfoAdd", client="PACS", **withdrawn, **later)) == ("AA", "0")
+
+
+@pytest.mark.parametrize("changed", [{'<statusCode code="completed"/>': ""}, {"clinicalDocument": "someDocument"}])
+def test_a_report_that_does_not_say_what_it_is_is_refused(site: Site, changed: dict[str, str]):
+    send(site, "CheckAppInfoAdd")
+    assert said(send(site, "CheckReportInfoAdd", client="PACS", **changed)) == ("AE", "SYS-400")
+
+
+def test_a_critical_value_comes_in_and_is_taken_once(site: Site):
+    assert said(send(site, "CriticalValueAdd", client="PACS")) == ("AA", "0")
+    again = send(site, "CriticalValueAdd", client="PACS", **{"WJZ-M-20261116-0001": "WJZ-M-20261116-0002"})
+    assert said(again) == ("AA", "0")
+    with Session(site.engine) as session:
+        value = session.scalars(select(CriticalValue)).one()
+    assert value.critical_id == "WJZ-20261116-0001"
 
 
 def test_a_repetition_is_done_once(site: Site):

@@ -1,25 +1,27 @@
 """A PACS that takes part in a regional platform after WS/T 846: HIPMessageServer with HL7 v3 inside.
 
 Accepted is told by acknowledgement/@typeCode AA, refused by AE; the number of the examination comes back in an
-attentionLine. What it has to tell, it tells by the gateway's own contract, and its reports name a viewer.
+attentionLine. It tells states, reports and critical values in the same way by the facade PACS, and what no part of the
+standard has, money and records, by the facade PACS-XML. Its reports name a viewer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from lxml import etree
-from lxml.builder import ElementMaker
 
 from gateway.simulators.memory import Record
+from gateway.simulators.vendors import hl7v3
+from gateway.simulators.vendors.calling import Sent, strings
 from gateway.simulators.vendors.department import Department
+from gateway.simulators.vendors.hl7v3 import V3, E
 from gateway.simulators.vendors.vendor import Carry, Question, Refused
 from gateway.styles.plain import HipMessageServer
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
-V3 = "urn:hl7-org:v3"
-E = ElementMaker(namespace=V3, nsmap={None: V3})
 N = {"v": V3}
 VISIT_NO, PATIENT_ID = "2.16.156.10011.1.12", "2.16.156.10011.1.11"
 """Which number an id is (WS/T 500)."""
@@ -32,6 +34,7 @@ class Pacs(Department):
     path = "/HIPService"
     contract = Served(HipMessageServer(), namespace=V3, service="HIPService", names={"result:payload": "payload"})
     busy = unknown = unsupported = "AE"
+    facade = "PACS-XML"
 
     def functions(self) -> Mapping[str, Carry]:
         return {
@@ -93,6 +96,32 @@ class Pacs(Department):
             (value.findtext("v:acknowledgement/v:text", namespaces=N) or "").strip(),
         )
         return _acknowledged(question, "AA", "接收成功")
+
+    # --- what it tells the gateway ------------------------------------------------------------------------------------
+
+    def _status(self, values: Mapping[str, Any]) -> Sent:
+        order, event = self.happened(values)
+        return _told("CheckStatusInfoUpdate", values, hl7v3.status(order, values, event, self.sender))
+
+    def _report(self, values: Mapping[str, Any]) -> Sent:
+        action = "Add" if values.get("action", "FINAL") in ("PRELIM", "FINAL") else "Update"
+        message = hl7v3.report(self.known(values), values, self.modality, self.sender)
+        return _told(f"CheckReportInfo{action}", values, message)
+
+    def _critical(self, values: Mapping[str, Any]) -> Sent:
+        message = hl7v3.critical(self.known(values), values, self.source_type, self.sender)
+        return _told("CriticalValueAdd", values, message)
+
+    def wrapped(self, operation: str, told: str) -> str:
+        return strings("HIPService", "http://tempuri.org/", pInput=told)
+
+
+def _told(action: str, values: Mapping[str, Any], message: str) -> Sent:
+    """One HIPMessageServer; `charset` may be gb18030, of the envelope as of the message in it."""
+    charset = str(values.get("charset", "utf-8"))
+    declared = f'<?xml version="1.0" encoding="{charset.upper()}"?>{message}'
+    body = strings("HIPMessageServer", V3, action=action, message=declared)
+    return Sent("/facade/PACS", body, charset=charset, action=f"{V3}:HIPMessageServer")
 
 
 def _one(question: Question, path: str) -> etree._Element:

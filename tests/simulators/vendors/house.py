@@ -81,7 +81,8 @@ class Told:
             text = text.partition("?>")[2]
         for element in etree.fromstring(text).iter(etree.Element):
             yield element
-            if (element.text or "").startswith(("<?xml", "<Response", "<Result>", "<ESBEntry", "<xml>", "<返回>")):
+            nested = ("<?xml", "<Response", "<Result>", "<ESBEntry", "<MCCI_IN", "<xml>", "<返回>")
+            if (element.text or "").startswith(nested):
                 yield from self._elements(element.text)
 
     @property
@@ -91,10 +92,12 @@ class Told:
 
     @property
     def code(self) -> str:
-        """Ours, also where a vendor is told only yes or no; of an acknowledgement its word."""
+        """Ours, also where a vendor is told only yes or no; of an acknowledgement in HL7 v2 its word."""
         if self.text.startswith("MSH"):
             return self.text.partition("\rMSA|")[2].partition("|")[0]
-        return self.find("ErrorCode") or self.find("ResultCode") or self.find("Code")
+        told = self.find("ErrorCode") or self.find("ResultCode") or self.find("Code")
+        named = (element for element in self._elements(self.text) if etree.QName(element).localname == "code")
+        return told or next((str(element.get("code")) for element in named), "")
 
 
 class _Server(ThreadingMixIn, WSGIServer):

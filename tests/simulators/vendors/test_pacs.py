@@ -5,6 +5,7 @@ import pytest
 from tests.simulators.vendors.house import CANONICAL, House, new, until
 
 SYSTEMS = {"PACS": "pacs", "HIS": CANONICAL + "his", "EMR": CANONICAL + "emr"}
+FACADES = {"PACS": ("hip-hl7v3", {}), "PACS-XML": ("request-header-body", {})}
 ROUTES = {
     "SubmitRequisition": ("PACS",),
     "ReportStatus": ("HIS",),
@@ -51,15 +52,39 @@ def test_the_opinion_of_the_clinicians_comes_back_to_the_pacs(house: House):
     assert (known["kind"], known["opinion"]) == ("HANDLE", "立即溶栓 <90/60")
 
 
-def test_status_report_charge_and_refund_come_from_the_pacs_to_his(house: House):
+def test_status_and_report_come_from_the_pacs_as_hl7_v3_and_charge_and_refund_as_xml(house: House):
     number, charge = registered(house), new("JF")
     assert house.remembered("HIS", "statuses", requisition_no=number)["event"] == "REGISTER"
-    assert house.say("PACS", "SubmitReport", requisition_no=number).code == "0"
+    report = house.say("PACS", "SubmitReport", requisition_no=number, findings="右肺下叶𠮷 <5mm & 结节")
+    assert (report.code, "MCCI_IN000002UV01" in report.text) == ("0", True)
     assert house.seen("HIS", "SubmitReport", requisition_no=number)["result_code"] == "0"
+    assert house.received("PACS", "SubmitReport").soap_version == "1.1 facade PACS"
     assert house.say("PACS", "ChargeItem", requisition_no=number, charge_no=charge).code == "0"
     assert house.remembered("HIS", "charges", charge_no=charge)["amount"] == "126.80"
     refund = house.say("PACS", "RefundItem", charge_no=charge, refund_no=new("TF"))
     assert (refund.code, refund.find("RefundedAmount")) == ("0", "126.80")
+
+
+def test_the_pacs_speaks_gb18030_amends_its_report_and_takes_it_back(house: House):
+    number, report = registered(house), new("BG")
+    for action, version, reason in (("PRELIM", 1, ""), ("FINAL", 2, ""), ("AMEND", 3, ""), ("WITHDRAW", 4, "左右写反")):
+        told = house.say(
+            "PACS", "SubmitReport", requisition_no=number, report_no=report, action=action, version=version,
+            reason=reason, charset="gb18030", impression=f"第{version}版 𠮷",
+        )  # fmt: skip
+        assert told.code == "0", told.text
+    until(lambda: len(house.log("HIS", "SubmitReport", report_no=report)) == 4)
+    assert "第4版 𠮷".encode("gb18030") in house.received("PACS", "SubmitReport").xml
+
+
+def test_the_pacs_is_told_in_an_acknowledgement_what_a_rule_does_not_allow(house: House):
+    number = house.order()
+    house.remembered("PACS", "worklist", requisition_no=number)
+    assert house.call("HIS", "SubmitRequisition", requisition_no=number, action="CANCEL").code == "0"
+    told = house.say("PACS", "ReportStatus", requisition_no=number, event="REGISTER")
+    assert (told.status, told.code, 'acknowledgement typeCode="AE"' in told.text) == (200, "STA-410", True)
+    draft = house.say("PACS", "SubmitReport", requisition_no=number, action="DRAFT")
+    assert draft.code == "SYS-400", "what it might mean is not guessed"
 
 
 def test_the_pacs_reads_the_record_of_its_patient(house: House):

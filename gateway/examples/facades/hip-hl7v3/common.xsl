@@ -35,4 +35,40 @@
       </xsl:otherwise>
     </xsl:choose>
   </xsl:template>
+
+  <!-- Ours, of a patient of theirs. -->
+  <xsl:template name="patient">
+    <xsl:param name="of"/>
+    <xsl:variable name="person" select="$of/patientPerson"/>
+    <Patient>
+      <PatientId><xsl:call-template name="extension"><xsl:with-param name="of" select="$of"/><xsl:with-param name="root" select="'2.16.156.10011.2.5.1.5'"/></xsl:call-template></PatientId>
+      <EmpiId><xsl:call-template name="extension"><xsl:with-param name="of" select="$of"/><xsl:with-param name="root" select="'2.16.156.10011.2.5.1.4'"/><xsl:with-param name="strict" select="true()"/></xsl:call-template></EmpiId>
+      <PatientName><xsl:call-template name="name"><xsl:with-param name="of" select="$person"/></xsl:call-template></PatientName>
+      <SexCode>
+        <xsl:variable name="sex" select="normalize-space($person/administrativeGenderCode/@code)"/>
+        <xsl:choose>
+          <xsl:when test="$sex = 'M'">1</xsl:when>
+          <xsl:when test="$sex = 'F'">2</xsl:when>
+          <xsl:when test="$sex = ''">9</xsl:when>
+          <xsl:otherwise><xsl:value-of select="$sex"/></xsl:otherwise>
+        </xsl:choose>
+      </SexCode>
+      <BirthDate><xsl:value-of select="g:iso-date($person/birthTime/@value)"/></BirthDate>
+      <AgeText><xsl:value-of select="$person/birthTime/originalText/@value"/></AgeText>
+      <xsl:variable name="card" select="normalize-space(($person/id/item/@extension | $person/id/@extension)[1])"/>
+      <xsl:if test="$card != ''">
+        <IdType>01</IdType>
+        <IdNo><xsl:value-of select="g:id18($card)"/></IdNo>
+      </xsl:if>
+      <Phone><xsl:value-of select="($person/telecom/item/@value | $person/telecom/@value | $of/telecom/item/@value)[1]"/></Phone>
+      <Address><xsl:value-of select="($person/addr//part/@value | $of/addr//part/@value)[1]"/></Address>
+    </Patient>
+  </xsl:template>
+
+  <!-- The text of the first section with one of these codes or names, each between bars. -->
+  <xsl:template name="section">
+    <xsl:param name="codes"/>
+    <xsl:variable name="found" select="(//section[contains($codes, concat('|', normalize-space(code/@code), '|')) and code/@code != '' or contains($codes, concat('|', normalize-space((code/displayName/@value | code/@displayName | title)[1]), '|')) and (code/displayName/@value | code/@displayName | title) != ''])[1]"/>
+    <xsl:value-of select="$found/text[not(@value)] | $found/text/@value"/>
+  </xsl:template>
 </xsl:stylesheet>

@@ -7,7 +7,6 @@
   <!-- The request that carries the number of the requisition; its items are requests below it. -->
   <xsl:variable name="requested" select="(//observationRequest[not(ancestor::observationRequest)])[1]"/>
   <xsl:variable name="patient" select="(//patient)[1]"/>
-  <xsl:variable name="person" select="$patient/patientPerson"/>
   <xsl:variable name="encounter" select="(//componentOf1/encounter)[1]"/>
   <xsl:variable name="author" select="(//author/assignedEntity)[1]"/>
   <xsl:variable name="performer" select="($requested//performer/assignedEntity | //performer/assignedEntity)[1]"/>
@@ -32,7 +31,7 @@
           <xsl:otherwise>EXAM</xsl:otherwise>
         </xsl:choose>
       </RequisitionType>
-      <xsl:call-template name="patient"/>
+      <xsl:call-template name="patient"><xsl:with-param name="of" select="$patient"/></xsl:call-template>
       <xsl:call-template name="visit"/>
       <xsl:call-template name="release"/>
       <Priority>
@@ -73,32 +72,6 @@
 
   <xsl:template match="/*">
     <xsl:value-of select="g:fail('This is neither POOR_IN200901UV nor POOR_IN200902UV.')"/>
-  </xsl:template>
-
-  <xsl:template name="patient">
-    <Patient>
-      <PatientId><xsl:call-template name="extension"><xsl:with-param name="of" select="$patient"/><xsl:with-param name="root" select="'2.16.156.10011.2.5.1.5'"/></xsl:call-template></PatientId>
-      <EmpiId><xsl:call-template name="extension"><xsl:with-param name="of" select="$patient"/><xsl:with-param name="root" select="'2.16.156.10011.2.5.1.4'"/><xsl:with-param name="strict" select="true()"/></xsl:call-template></EmpiId>
-      <PatientName><xsl:call-template name="name"><xsl:with-param name="of" select="$person"/></xsl:call-template></PatientName>
-      <SexCode>
-        <xsl:variable name="sex" select="normalize-space($person/administrativeGenderCode/@code)"/>
-        <xsl:choose>
-          <xsl:when test="$sex = 'M'">1</xsl:when>
-          <xsl:when test="$sex = 'F'">2</xsl:when>
-          <xsl:when test="$sex = ''">9</xsl:when>
-          <xsl:otherwise><xsl:value-of select="$sex"/></xsl:otherwise>
-        </xsl:choose>
-      </SexCode>
-      <BirthDate><xsl:value-of select="g:iso-date($person/birthTime/@value)"/></BirthDate>
-      <AgeText><xsl:value-of select="$person/birthTime/originalText/@value"/></AgeText>
-      <xsl:variable name="card" select="normalize-space(($person/id/item/@extension | $person/id/@extension)[1])"/>
-      <xsl:if test="$card != ''">
-        <IdType>01</IdType>
-        <IdNo><xsl:value-of select="g:id18($card)"/></IdNo>
-      </xsl:if>
-      <Phone><xsl:value-of select="($person/telecom/item/@value | $person/telecom/@value | $patient/telecom/item/@value)[1]"/></Phone>
-      <Address><xsl:value-of select="($person/addr//part/@value | $patient/addr//part/@value)[1]"/></Address>
-    </Patient>
   </xsl:template>
 
   <xsl:template name="visit">
