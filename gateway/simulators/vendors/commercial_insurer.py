@@ -11,7 +11,6 @@ from typing import Any
 from lxml import etree
 
 from gateway.simulators.vendors.calling import element
-from gateway.simulators.vendors.outside import record_fields
 from gateway.simulators.vendors.toolkits import cxf
 from gateway.simulators.vendors.typed import EXAMPLES, Typed
 from gateway.simulators.vendors.vendor import Carry, Message, NotAdmitted, Question, Refused, Send, Vendor
@@ -59,7 +58,15 @@ class CommercialInsurer(Vendor):
         return {"GetMedicalRecord": self._record, "QueryTransaction": self._charges}
 
     def _record(self, values: Mapping[str, Any]) -> Message:
-        return self.by_contract("GetMedicalRecord", values, record_fields(values, "CLAIM"))
+        fields = (
+            element("PatientId", values["patient_id"])
+            + element("VisitNo", values.get("visit_no"))
+            + element("Scope", values.get("scope", "THIS_VISIT"))
+            + element("IncludeOrders", "false")
+            + element("Purpose", "CLAIM")
+            + element("AuthorizationNo", values.get("authorization_no"))
+        )
+        return self.by_contract("GetMedicalRecord", values, fields)
 
     def _charges(self, values: Mapping[str, Any]) -> Message:
         fields = element("ChargeNo", values["charge_no"]) + element("SourceSystem", values.get("source_system"))
