@@ -14,7 +14,9 @@ from gateway.styles.served import Served
 
 FACADES = EXAMPLES.parent / "facades"
 CALLERS = [
-    kind for kind, vendor in VENDORS.items() if isinstance(vendor.contract, Served) and (FACADES / kind).is_dir()
+    kind
+    for kind, vendor in VENDORS.items()
+    if isinstance(getattr(vendor, "contract", None), Served) and (FACADES / kind).is_dir()
 ]
 CALLED = [kind for kind in VENDORS if (EXAMPLES / kind).is_dir()]
 POSTED = [kind for kind in CALLED if issubclass(VENDORS[kind], PostedVendor)]
