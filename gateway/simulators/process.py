@@ -17,7 +17,7 @@ from typing import Any
 
 from gateway.simulators.vendors.table import VENDORS
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 KEPT_PORTS = 200
 _kept: deque[int] = deque()
@@ -145,7 +145,7 @@ class SimulatorProcess:
 
     def send(self, operation: str, /, **values: Any) -> tuple[int, str]:
         """Let a vendor's system tell the gateway something; the HTTP status and text of what it was answered."""
-        said = self._ask("/control", {"act": "send", "operation": operation, **values}, seconds=40)
+        said = self._ask("/control", {"act": "send", "operation": operation, **values}, seconds=60)
         return int(said["status"]), str(said["answer"])
 
     def books(self, action: str, number: str, amount: str = "") -> None:
@@ -158,7 +158,7 @@ class SimulatorProcess:
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [line for line in map(json.loads, lines) if wanted.items() <= line.items()]
 
-    def _ask(self, path: str, content: dict[str, Any] | None = None, seconds: float = 5) -> Any:
+    def _ask(self, path: str, content: dict[str, Any] | None = None, seconds: float = 30) -> Any:
         address = self._base + path
         body = None if content is None else json.dumps(content).encode()
         try:

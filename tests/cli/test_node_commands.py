@@ -64,7 +64,7 @@ def test_a_node_is_listed_with_its_processes_and_drains_when_told(node: Site, ga
 
 def closes_its_connection(address: str) -> bool:
     """Whether a client that comes now is served, and told not to come again on this connection."""
-    connection = HTTPConnection(address, timeout=10)
+    connection = HTTPConnection(address, timeout=30)
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     answer.read()

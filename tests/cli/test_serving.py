@@ -50,7 +50,7 @@ class Site:
     def ask(self, path: str) -> tuple[int, bytes]:
         """GET a page; status 0 while nothing answers."""
         address = str(self.known.get("address", "http://127.0.0.1:1")).removeprefix("http://")
-        connection = http.client.HTTPConnection(address, timeout=10)
+        connection = http.client.HTTPConnection(address, timeout=30)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -67,7 +67,7 @@ class Site:
         return any(words in str(line["event"]) for line in self.lines())
 
 
-def until(what: Callable[[], object], seconds: float = 40) -> float:
+def until(what: Callable[[], object], seconds: float = 100) -> float:
     """Wait for something to be true; how long it took."""
     started = time.monotonic()
     while not what():
@@ -178,7 +178,7 @@ def test_when_the_supervisor_is_killed_nothing_goes_on_without_it(empty_site: Pa
     until(lambda: site.ask("/healthz")[0] == 200 and {"web", "web-worker-1", "worker-1"} == set(site.pids))
     pids = site.pids
     site.process.kill()
-    site.process.communicate(timeout=10)
+    site.process.communicate(timeout=30)
     until(lambda: not any(alive(pid) for pid in pids.values()), 20)
 
 
@@ -186,6 +186,6 @@ def test_ctrl_c_while_the_sites_database_is_away_ends_it_at_once(empty_site: Pat
     site = Site(empty_site, GATEWAY_DATABASE_URL="postgresql://u:hidden@127.0.0.1:1/x")
     until(lambda: site.said("The database cannot be reached: nothing answers at that address."))
     site.process.send_signal(signal.SIGINT)
-    assert site.process.communicate(timeout=10) == (b"", b"")
+    assert site.process.communicate(timeout=30) == (b"", b"")
     assert site.process.returncode == 0
     assert "hidden" not in site.log.read_text()

@@ -26,7 +26,7 @@ def test_a_vendors_form_says_its_address_and_serves_its_wsdl_there(tmp_path: Pat
                 r"EMR simulator: (http://127\.0\.0\.1:\d+/csp/emr/EMR\.Interface\.Service\.cls)\n", said
             )
             assert address is not None, said
-            with urllib.request.urlopen(f"{address[1]}?wsdl", timeout=10) as answer:
+            with urllib.request.urlopen(f"{address[1]}?wsdl", timeout=30) as answer:
                 assert b'<wsdl:operation name="CallInterface">' in answer.read()
         finally:
             process.send_signal(signal.SIGTERM)

@@ -139,7 +139,7 @@ class Hospital:
     def page(self, path: str) -> bytes:
         """A page of the web server; empty while nothing answers."""
         address = str(self.known.get("address", "http://127.0.0.1:1")).removeprefix("http://")
-        connection = http.client.HTTPConnection(address, timeout=10)
+        connection = http.client.HTTPConnection(address, timeout=30)
         try:
             connection.request("GET", path)
             return connection.getresponse().read()
@@ -183,7 +183,7 @@ class Hospital:
             engine.dispose()
 
 
-def until(what: Callable[[], object], seconds: float = 40) -> None:
+def until(what: Callable[[], object], seconds: float = 100) -> None:
     """Wait for something to be true."""
     deadline = time.monotonic() + seconds
     while not what():

@@ -57,7 +57,7 @@ def settings(**values: object) -> Settings:
     return Settings(**{"folder": Path("."), "hospital_code": "H1", "partners": (HIS,), **values})
 
 
-def until(what: Callable[[], object], seconds: float = 10) -> None:
+def until(what: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it never became true"

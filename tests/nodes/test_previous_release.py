@@ -129,7 +129,7 @@ class Release:
         return self.processes[1].pid
 
     def answers(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", "/healthz")
             answer = connection.getresponse()

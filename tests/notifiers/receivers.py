@@ -40,7 +40,7 @@ class WebReceiver:
             with suppress(OSError):
                 for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":
                     http.connection.sendall(bytes([byte]))
-                    time.sleep(0.1)
+                    time.sleep(1)
         elif how != "close":
             http.send_response(int(how))
             if how == "302":

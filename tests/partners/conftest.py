@@ -26,7 +26,7 @@ def partner() -> Iterator[FakePartner]:
 def call(partner: FakePartner) -> Callable[..., PartnerAnswer]:
     """Send a sample message to the partner; `settings` are keys of its partner.toml."""
 
-    def send(operation: str = "ChargeItem", seconds: float = 5, message_id: str = "GW-1", **settings: Any):
+    def send(operation: str = "ChargeItem", seconds: float = 30, message_id: str = "GW-1", **settings: Any):
         partners = Partners([partner.partner(**settings)], CONTRACT, WIRE, lambda: datetime.now(UTC))
         return partners.call("HIS", operation, sample(operation), Stamp(message_id, ORIGIN), seconds)
 

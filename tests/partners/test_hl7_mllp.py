@@ -79,7 +79,7 @@ def listen() -> Iterator[Callable[..., Listening]]:
 
 
 def send(
-    port: int, operation: str = "SubmitRequisition", *, seconds: float = 3, scheme: str = "mllp", **settings: Any
+    port: int, operation: str = "SubmitRequisition", *, seconds: float = 20, scheme: str = "mllp", **settings: Any
 ) -> PartnerAnswer:
     settings = {"operations": SHEETS, **settings}
     partner = Partner(name="PACS", url=f"{scheme}://127.0.0.1:{port}", dialect="hl7-mllp", **settings)

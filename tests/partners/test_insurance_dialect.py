@@ -117,7 +117,7 @@ def bill(charge_no: str = BATCH, visit_type: VisitType = VisitType.INPATIENT, **
     return dataclasses.replace(request, charge_no=charge_no, visit=visit_block, lines=(line,))
 
 
-def call(way: Partners, operation: str = UPLOAD, request: Any = None, seconds: float = 5) -> PartnerAnswer:
+def call(way: Partners, operation: str = UPLOAD, request: Any = None, seconds: float = 30) -> PartnerAnswer:
     return way.call("YB", operation, request or bill(), Stamp("GW-7", ORIGIN), seconds)
 
 
@@ -331,12 +331,12 @@ def test_every_misbehaviour_has_its_meaning(platform, partners, behaviour, outco
     assert (told.outcome, told.code, told.response) == (outcome, code, None)
 
 
-@pytest.mark.parametrize("behaviour", ["hang:3", "drip:0.05", "slow:3"])
+@pytest.mark.parametrize("behaviour", ["hang:60", "drip:0.1", "slow:60"])
 def test_one_deadline_covers_everything(platform, partners, behaviour):
     platform.script.append(behaviour)
     started = time.monotonic()
     told = call(partners(), seconds=0.6)
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 20
     assert (told.outcome, told.code) == (Outcome.UNKNOWN, "TIMEOUT")
 
 

@@ -200,9 +200,9 @@ def test_an_unknown_name_costs_as_much_time_as_a_wrong_password(directory):
     def least_seconds(name):
         costs = []
         for attempt in range(5):
-            began = time.perf_counter()
+            began = time.thread_time()
             assert not is_let_in(directory, with_password(name, f"wrong password {attempt}"))
-            costs.append(time.perf_counter() - began)
+            costs.append(time.thread_time() - began)
         return min(costs)
 
     directory.authenticate(with_password())

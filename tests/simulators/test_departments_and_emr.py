@@ -77,7 +77,7 @@ def test_a_system_answers_in_soap_12_too_and_does_not_serve_what_is_not_its_own(
         .read_bytes()
         .replace(b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope")
     )
-    answer = requests.post(start("pacs").url, body, headers={"Content-Type": "application/soap+xml"}, timeout=5)
+    answer = requests.post(start("pacs").url, body, headers={"Content-Type": "application/soap+xml"}, timeout=30)
     assert (answer.status_code, b"PACS has no such operation" in answer.content) == (400, True)
 
 

@@ -118,7 +118,7 @@ def test_chance_gives_some_requests_a_fault_until_it_is_over_and_none_more_than_
 
 
 def call_raw(simulator: SimulatorProcess, body: bytes) -> None:
-    connection = HTTPConnection("127.0.0.1", simulator.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", simulator.port, timeout=30)
     try:
         connection.request("POST", "/soap", body, {"Content-Type": "text/xml; charset=utf-8"})
         connection.getresponse().read()
@@ -133,7 +133,7 @@ def test_an_unknown_fault_is_explained(start: Start) -> None:
 
 def test_what_is_no_message_is_answered_with_a_fault_and_logged(start: Start) -> None:
     his = start("his")
-    answer = requests.post(his.url, b"<a/>", headers={"Content-Type": "text/xml"}, timeout=5)
+    answer = requests.post(his.url, b"<a/>", headers={"Content-Type": "text/xml"}, timeout=30)
     assert (answer.status_code, b"<faultcode>s:Client" in answer.content) == (500, True)
     assert [json.loads(line)["result_code"] for line in his.log.read_text().splitlines()] == ["SYS-400"]
 

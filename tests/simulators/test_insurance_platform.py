@@ -34,7 +34,7 @@ class Visit:
 
     def send(self, function: str, content: Any, msgid: str | None = None) -> dict[str, Any]:
         message = {"infno": function, "msgid": msgid or f"M{next(_numbers)}", "fixmedins_code": "H1", "input": content}
-        answer = requests.post(self.platform.url, json=message, timeout=5)
+        answer = requests.post(self.platform.url, json=message, timeout=30)
         told: dict[str, Any] = answer.json()
         return told
 
@@ -184,7 +184,7 @@ def test_it_can_be_told_to_refuse(visit: Visit) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<soap/>", b"[]", b'{"infno": "2301"}'])
 def test_what_is_no_message_is_refused(platform: SimulatorProcess, body: bytes) -> None:
-    assert requests.post(platform.url, body, timeout=5).json()["infcode"] == "-1"
+    assert requests.post(platform.url, body, timeout=30).json()["infcode"] == "-1"
 
 
 def test_a_message_without_what_it_needs_is_refused(visit: Visit) -> None:

@@ -109,10 +109,10 @@ def test_half_a_character_in_utf_16_is_refused():
     "charset", ["punycode", "utf-7", "rot13", "iso-8859-1", "latin1", "idna", "utf-32", "big5", "x"]
 )
 def test_an_encoding_that_is_not_in_the_list_is_refused_with_the_list(charset):
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(InvalidMessage) as refused:
         decode(b"<a>" + b"a-" * 1_000_000 + b"</a>", f"text/xml; charset={charset}")
-    assert time.monotonic() - started < 0.5
+    assert time.thread_time() - started < 0.5
     assert "UTF-8, UTF-16, GBK" in refused.value.text_zh
 
 
@@ -266,7 +266,7 @@ def test_surrogates_inside_cdata_stay_what_they_are():
 )
 def test_two_megabytes_of_anything_are_read_or_refused_quickly(repeated):
     body = b"<a>" + repeated * (2_000_000 // len(repeated)) + b"</a>"
-    started = time.monotonic()
+    started = time.thread_time()
     with suppress(InvalidMessage):
         decode(body, "text/xml")
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2

@@ -239,10 +239,10 @@ def test_equals_signs_in_a_finding_are_no_attributes():
     ],
 )
 def test_two_megabytes_of_junk_are_refused_within_two_seconds(inner):
-    started = time.monotonic()
+    started = time.thread_time()
     with suppress(MessageFault):
         parse(around(inner))
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 # --- Habits of toolkits -----------------------------------------------------------------------------------------------

@@ -303,10 +303,10 @@ def test_the_journal_keeps_where_a_control_character_stood(gateway):
 
 
 def test_two_megabytes_of_references_and_one_control_character_are_read_quickly():
-    started = time.monotonic()
+    started = time.thread_time()
     mark(b"<a>" + b"&#65;" * 400_000 + b"\0</a>")
     mark(b"<a>" + b"<![CDATA[&#0;]]>" * 120_000 + b"\0</a>")
-    assert time.monotonic() - started < 3
+    assert time.thread_time() - started < 3
 
 
 @pytest.mark.parametrize("block", range(3))

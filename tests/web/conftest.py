@@ -82,6 +82,15 @@ def web(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def patient_web(tmp_path_factory):
+    """The same with deadlines of a minute, which no test waits for."""
+    log = tmp_path_factory.mktemp("patient") / "error.log"
+    server = WebServer(log, workers=1, threads=4, head_seconds=60.0, request_seconds=60.0, answer_seconds=60.0)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def start_web(tmp_path):
     """Start a web server with settings of its own."""

@@ -75,7 +75,7 @@ class Middle:
         return Partner(**(given | self.settings | settings))
 
     def send(
-        self, operation: str = "ChargeItem", *, message_id: str = "GW-1", seconds: float = 5, request: Any = None,
+        self, operation: str = "ChargeItem", *, message_id: str = "GW-1", seconds: float = 30, request: Any = None,
         partner: Partner | None = None,
     ) -> PartnerAnswer:  # fmt: skip
         """Send a sample by the stylesheet request.xsl, or to a partner made before."""

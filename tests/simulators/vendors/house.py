@@ -298,7 +298,7 @@ class House:
             '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>' + body + "</s:Body></s:Envelope>"
         )
         answer = requests.post(
-            f"{self.url}/soap", envelope.encode(), auth=(name, self.password(name)), timeout=20,
+            f"{self.url}/soap", envelope.encode(), auth=(name, self.password(name)), timeout=60,
             headers={"Content-Type": "text/xml; charset=utf-8"},
         )  # fmt: skip
         return Told(answer.status_code, answer.text)
@@ -342,11 +342,11 @@ class House:
         """What a system received."""
         return self.simulators[partner].requests(function, **numbers)
 
-    def seen(self, partner: str, function: str, seconds: float = 20, **numbers: Any) -> dict[str, Any]:
+    def seen(self, partner: str, function: str, seconds: float = 60, **numbers: Any) -> dict[str, Any]:
         """What a system received as soon as it has received it."""
         return until(lambda: self.log(partner, function, **numbers), seconds)[-1]
 
-    def remembered(self, partner: str, kind: str, seconds: float = 20, **values: Any) -> dict[str, Any]:
+    def remembered(self, partner: str, kind: str, seconds: float = 60, **values: Any) -> dict[str, Any]:
         """A record of a system as soon as it has it."""
         return until(
             lambda: [one for one in self.simulators[partner].state().get(kind, ()) if values.items() <= one.items()],
@@ -354,7 +354,7 @@ class House:
         )[-1]
 
 
-def until(what: Callable[[], Any], seconds: float = 20) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60) -> Any:
     """What it gives, once that is something."""
     end = time.monotonic() + seconds
     while not (found := what()):

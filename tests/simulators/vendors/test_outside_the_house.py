@@ -87,7 +87,7 @@ def test_a_commercial_insurer_is_told_of_a_settlement_once_and_of_nothing_else(h
 
 
 def test_the_insurer_admits_nobody_without_its_token(house: House):
-    answer = requests.post(str(house.settings.partner("SB").url), envelope12("<x/>"), timeout=10)
+    answer = requests.post(str(house.settings.partner("SB").url), envelope12("<x/>"), timeout=30)
     assert answer.status_code == 400
     assert "UsernameToken" in answer.text
 
