@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 import gateway.model
+from gateway.database import embedded
 from gateway.database.embedded import EmbeddedDatabase, create_database, drop_database
 from gateway.model.base import Base
 from gateway.store import make_engine
@@ -36,7 +37,11 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         fcntl.flock(lock, fcntl.LOCK_SH)
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
-        yield EmbeddedDatabase(folder).start()
+        with pytest.MonkeyPatch.context() as patch:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                patch.setitem(embedded._FIXED_SETTINGS, setting, "off")  # nothing of it outlives a crash, or has to
+            url = EmbeddedDatabase(folder).start()
+        yield url
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
