@@ -6,8 +6,10 @@ import codecs
 import csv
 import io
 import os
+import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +26,14 @@ LARGEST_FILE = 200 * 1024 * 1024
 LARGEST_UNPACKED = 1024 * 1024 * 1024
 LONGEST_CELL = 4096
 DELIMITERS = ("\t", ";", "|", ",")
+UNUSABLE = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, EOFError, SyntaxError, LookupError, ValueError, TypeError,
+    AttributeError,
+)  # fmt: skip
+"""What a damaged workbook raises when it is opened, or when its rows are read; a SyntaxError is one of its XML."""
 _PIECE = 1024 * 1024
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*%?")
 
 Row = tuple[int, list[object]]
 """The number of a row in its file, from 1, and its cells."""
@@ -139,19 +148,24 @@ def _workbook(path: Path, numbers: bool) -> Iterator[Iterator[Row]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and validations nobody needs here
             book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError):
+    except UNUSABLE:
         raise _no_workbook(path) from None
     try:
         if not book.worksheets:
             raise _no_workbook(path)
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()  # some programs write wrong ones
-        if numbers:
-            yield ((number, [_exact(cell) for cell in cells]) for number, cells in enumerate(sheet.iter_rows(), 1))
-        else:
-            yield ((number, list(cells)) for number, cells in enumerate(sheet.iter_rows(values_only=True), 1))
+        yield _sheet_rows(path, sheet, numbers)
     finally:
         book.close()
+
+
+def _sheet_rows(path: Path, sheet: Any, numbers: bool) -> Iterator[Row]:
+    try:
+        for number, cells in enumerate(sheet.iter_rows(values_only=not numbers), 1):
+            yield number, [_exact(cell) for cell in cells] if numbers else list(cells)
+    except UNUSABLE:
+        raise _no_workbook(path) from None
 
 
 def _exact(cell: Any) -> object:
@@ -186,7 +200,8 @@ def _no_workbook(path: Path) -> FileRefused:
 def write_rows(path: Path, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a table of text, as XLSX if the file is called so and else as CSV that spreadsheet programs read as UTF-8.
 
-    Beside it, then in its place: nobody ever opens half of it. In a workbook every cell is text and stays as written.
+    Beside it, then in its place: nobody ever opens half of it. In a workbook every cell is text and stays as written;
+    in CSV what a spreadsheet program would take for a formula gets an apostrophe (`harmless`).
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -196,10 +211,15 @@ def write_rows(path: Path, headings: Sequence[str], rows: Iterable[Sequence[str]
             with beside.open("w", encoding="utf-8-sig", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(headings)
-                writer.writerows(rows)
+                writer.writerows([harmless(cell) for cell in row] for row in rows)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def harmless(cell: str) -> str:
+    """A cell of a CSV that no spreadsheet program carries out, whatever a sender has written into a code or a name."""
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 
 
 def _write_workbook(path: Path, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

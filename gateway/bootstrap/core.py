@@ -54,6 +54,11 @@ class Core:
     room: Room
     codes: DatabaseCodes
 
+    def close(self) -> None:
+        """Store what is still to be counted, and let go of the database."""
+        self.codes.close()
+        self.engine.dispose()
+
 
 def make_core(settings: Settings, *, pool_size: int = 20, log_file: Path | None = None) -> Core:
     """Nothing is connected or sent yet."""

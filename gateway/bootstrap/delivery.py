@@ -74,7 +74,7 @@ def run_delivery_worker(settings: Settings, log_file: Path | None = None, *, alo
         ended.set()
         for thread in threads:
             thread.join()
-        core.engine.dispose()
+        core.close()
 
 
 def _keep_up(core: Core, ended: threading.Event) -> None:

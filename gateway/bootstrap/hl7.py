@@ -14,7 +14,6 @@ from pathlib import Path
 
 from gateway.bootstrap.core import Core, make_core, presence_of, process_metrics
 from gateway.bootstrap.doors import Doors, make_doors
-from gateway.codes.translating import DatabaseCodes
 from gateway.config import ConfigurationError, Settings
 from gateway.facades.hl7 import Hl7Door
 from gateway.hl7.listener import BACKLOG, Answer, Listener, Patience
@@ -60,7 +59,7 @@ def run_hl7_server(settings: Settings, log_file: Path | None = None, *, alone: b
             listener.stop()
         for thread in threads:
             thread.join()
-    core.engine.dispose()
+    core.close()
 
 
 def _checked(core: Core, doors: Doors, metrics: Metrics, port: Hl7Port) -> tuple[Answer, ssl.SSLContext | None]:
@@ -98,7 +97,7 @@ def make_door(core: Core, doors: Doors, metrics: Metrics, port: Hl7Port) -> Hl7D
         folder=core.settings.folder,
         contract=core.contract,
         intake=doors.intake,
-        codes=DatabaseCodes(core.sessions, core.clock),
+        codes=core.codes,
         metrics=metrics,
         clock=core.clock,
         hospital_code=core.settings.hospital_code,

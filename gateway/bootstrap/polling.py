@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gateway.bootstrap.core import Core, make_core, presence_of, refuse_foreign_key
 from gateway.bootstrap.doors import make_doors
-from gateway.codes.translating import DatabaseCodes
 from gateway.config import Settings
 from gateway.model.delivery import Lane
 from gateway.nodes.presence import Kind
@@ -33,7 +32,7 @@ def run_polling(settings: Settings, log_file: Path | None = None, *, alone: bool
         run_polls(settings.partners, polled(core), stopping)
     finally:
         presence.leave()
-        core.engine.dispose()
+        core.close()
 
 
 def polled(core: Core) -> Surroundings:
@@ -52,7 +51,7 @@ def polled(core: Core) -> Surroundings:
         hospital_code=settings.hospital_code,
         zone=settings.zone,
         now=core.clock,
-        codes=DatabaseCodes(core.sessions, core.clock),
+        codes=core.codes,
         is_held=is_held,
         process=f"{settings.node_name}:{os.getpid()}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from gateway.facades.application import FacadeServer
 from gateway.figures import DatabaseFigures
 from gateway.logs import GunicornLog
 from gateway.monitoring import Metrics, forget_process, prepare_folder
-from gateway.nodes.presence import Kind, Presence
+from gateway.nodes.presence import Kind
 from gateway.security.secrets import Secrets
 from gateway.site import database_url
 from gateway.soap.envelope import Limits
@@ -47,13 +47,19 @@ def run_web_server(
         refuse_foreign_key(settings)
     metrics = _metrics_folder(settings)
     drain = Drain(settings.server.drain_seconds)
-    here: list[Presence] = []  # of the process that has made its application
+    leaving: list[Callable[[], None]] = []  # what the process does at its end that has made its application
 
     def application() -> SoapServer:
         end = partial(os.kill, os.getppid(), signal.SIGTERM)
-        here.append(presence_of(settings, Kind.WEB, end if alone else None, drain.has_begun))
-        here[0].start()
-        return web_application(make_core(settings, log_file=log_file), metrics, drain)
+        core = make_core(settings, log_file=log_file)
+        presence = presence_of(settings, Kind.WEB, end if alone else None, drain.has_begun)
+        leaving.extend((presence.leave, core.close))
+        presence.start()
+        return web_application(core, metrics, drain)
+
+    def leave() -> None:
+        for last in leaving:
+            last()
 
     server = settings.server
     host = f"[{server.host}]" if ":" in server.host else server.host
@@ -64,7 +70,7 @@ def run_web_server(
         "worker_class": _worker_class(settings, drain),
         "logger_class": GunicornLog,
         "child_exit": lambda arbiter, worker: forget_process(metrics, worker.pid),
-        "worker_exit": lambda arbiter, worker: here[0].leave() if here else None,
+        "worker_exit": lambda arbiter, worker: leave(),
     }
     GatewayServer(application, gunicorn, drain).run()
 

@@ -17,6 +17,7 @@ from gateway.config import Settings, load_settings
 from gateway.model.journal import AuditEntry
 from gateway.operations import audit_trail
 from gateway.operations.audit_trail import Wanted
+from gateway.sheets import harmless
 from gateway.site import audit, database_session
 
 DAYS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -70,7 +71,7 @@ def export(
     wanted = _wanted(load_settings(folder), since, until, patient, actor, action)
     with _entries("AUDIT_EXPORT", folder, wanted, None) as rows:
         writer.writerow(COLUMNS)
-        writer.writerows([_harmless(value) for value in row] for row in rows)
+        writer.writerows([harmless(value) for value in row] for row in rows)
 
 
 def _wanted(
@@ -116,8 +117,3 @@ def _words(entry: AuditEntry) -> list[str]:
         entry.detail or "",
         entry.txn_no,
     ]
-
-
-def _harmless(value: str) -> str:
-    """A value that a spreadsheet would take for a formula gets an apostrophe before it."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

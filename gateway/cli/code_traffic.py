@@ -89,18 +89,14 @@ def what_if(
     with database_session(settings) as session:
         found = tables.the_table(session, name)
         wanted = tables.the_version(session, found, version, VersionState.DRAFT)
+        rows = Lookup(tables.lines_of(session, wanted.id))  # at once: a draft may be discarded meanwhile
         day = _day(settings, on)
         listener = Listener(session, day)
         _listen(session, listener, _sources(settings, partner, days, most), most)
-        found_changes = _changes(session, listener, name, wanted.id, day)
+        for asked, _ in listener.heard():
+            listener.answer(asked)  # so that the picture holds every version that is asked
+        found_changes = changes(listener, listener.picture.with_version(name, wanted.id, rows), day)
     _show_changes(found_changes, f"version {wanted.number} of {name}", report)
-
-
-def _changes(session: Session, listener: Listener, name: Name, version_id: int, day: date) -> list[Change]:
-    for asked, _ in listener.heard():
-        listener.answer(asked)  # so that the picture holds every version that is asked
-    other = listener.picture.with_version(name, version_id, Lookup(tables.lines_of(session, version_id)))
-    return changes(listener, other, day)
 
 
 def _listen(session: Session, listener: Listener, sources: Sequence[Source], most: int) -> None:

@@ -52,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("check")(check_version)
     group.command("activate")(activate)
     group.command("rollback")(roll_back)
+    group.command("discard")(discard)
     group.command("policy")(set_policy)
     group.command("unmapped")(list_unmapped)
     code_traffic.add_to(group)
@@ -339,6 +340,27 @@ def roll_back(
         tables.roll_back(here.session, found, operator(), here.now)
         _changed(here, "CODES_ROLLBACK", f"from={gone.number} to={back.number}")
         say(f"Version {back.number} of {here.name} counts again; version {gone.number} is kept.")
+
+
+def discard(
+    table: TableName,
+    partner: Whose = "",
+    hospital: Hospital = "",
+    version: Number = None,
+    yes: Yes = False,
+    folder: Folder = HERE,
+) -> None:
+    """Delete the newest draft, or another one, with its rows; what counts or has counted is kept."""
+    with _opened(folder, table, partner, hospital) as here:
+        found = here.table(lock=True)
+        draft = tables.the_version(here.session, found, version, VersionState.DRAFT)
+        number, rows, source = draft.number, draft.row_count, draft.source
+        if not is_wanted(yes, f"Delete version {number} of {here.name} ({source}, rows: {rows:,})?"):
+            return
+        tables.discard(here.session, found, draft)
+        here.note("CODES_DISCARD", f"version={number} rows={rows}")
+        here.session.commit()
+        say(f"Version {number} of {here.name} is deleted; what counts has not changed.")
 
 
 def set_policy(

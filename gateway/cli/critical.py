@@ -17,6 +17,7 @@ from rich.text import Text
 from gateway.cli.terminal import HERE, WRONG, Failure, Folder, note, plain_table, say, show
 from gateway.config import load_settings
 from gateway.operations.critical_figures import Figures, figures_of, month_of, still_open
+from gateway.sheets import harmless
 from gateway.site import database_session
 
 BAR = 10
@@ -136,4 +137,5 @@ def _write_csv(found: list[Figures]) -> None:
     writer.writerow([*names, *(f"L{level}" for level in levels)])
     for one in found:
         plain = _plain(one)
-        writer.writerow([*(plain[name] for name in names), *(one.escalations.get(level, 0) for level in levels)])
+        values = [harmless(value) if isinstance(value, str) else value for value in map(plain.get, names)]
+        writer.writerow([*values, *(one.escalations.get(level, 0) for level in levels)])

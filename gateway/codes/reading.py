@@ -55,6 +55,11 @@ _DAMAGED = re.compile(
     r"|\d{4}/\d{1,2}/\d{1,2}( 0?0:00(:00)?)?"
 )
 """What spreadsheet programs make of codes such as 1E5 and 3-1."""
+_NO_VALUE = re.compile(
+    r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!)|#{3,}|\(?(null|NULL|Null)\)?|NaN|nan|None|\\N"
+)
+"""What spreadsheets write where a formula has failed, and other programs where there is nothing."""
+_DECIMAL = re.compile(r"\d+\.\d+")
 _QUOTED = re.compile(r'="(.*)"')
 _ZEROS = re.compile(r"0{2,}")
 
@@ -87,6 +92,7 @@ class Reader:
                 if done % 1000 == 0:
                     self._told(done)
         self._find_lost_zeros()
+        self._find_added_decimals()
 
     def _find(self, kind: Kind, number: int, code: str, text: str) -> None:
         self.findings.append(Finding(kind, text, code, number))
@@ -157,6 +163,17 @@ class Reader:
                     text = f"{HEADINGS[name][0]}: others have {width} digits with leading zeros: {code.zfill(width)}?"
                     self._find(Kind.ZEROS, line.number, code, text)
 
+    def _find_added_decimals(self) -> None:
+        """Where all numbers of a column end in .0 a program has made numbers of codes, as pandas does."""
+        for name in ("ours", "theirs"):
+            codes = [(line, str(getattr(line, name))) for line in self.lines]
+            ended = [(line, code) for line, code in codes if _DECIMAL.fullmatch(code) and code.endswith(".0")]
+            if self._as_written or len(ended) < sum(code[:1].isdecimal() for _, code in codes):
+                continue
+            for line, code in ended:
+                text = f"{HEADINGS[name][0]}: a program has made a number of {code[:-2]}: export the column as text."
+                self._find(Kind.SPREADSHEET, line.number, code, text)
+
 
 _DIRECTION_WORDS = {word.upper(): direction for direction, words in DIRECTIONS.items() for word in words}
 _PREFERRED_WORDS = {word: meaning for words, meaning in ((NO, False), (YES, True)) for word in words}
@@ -203,6 +220,8 @@ def code_of(cell: object) -> tuple[str, str]:
     text = text_of(cell)
     if _DAMAGED.fullmatch(text):
         return text, "A spreadsheet seems to have made this of another code: format the column as text, type it again."
+    if _NO_VALUE.fullmatch(text):
+        return text, "A program writes this where a formula has failed or nothing is: give the code, or leave it empty."
     return text, ""
 
 

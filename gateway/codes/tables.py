@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -156,6 +156,18 @@ def add_draft(
             if done % AT_ONCE == 0:
                 told(done)
     return version
+
+
+def discard(session: Session, table: CodeTable, version: CodeVersion) -> None:
+    """Delete a draft with its rows. The table must be locked. Raises CodesRefused for what counts or has counted."""
+    if version.state != VersionState.DRAFT:
+        raise CodesRefused(
+            f"Version {version.number} of {table.name} is {version.state} and stays: only a draft can be discarded."
+        )
+    session.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_IMPORT}'"))
+    session.execute(delete(CodeRow).where(CodeRow.version_id == version.id))
+    session.delete(version)
+    session.flush()
 
 
 def versions(session: Session, table: CodeTable) -> Sequence[CodeVersion]:

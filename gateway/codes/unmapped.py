@@ -99,7 +99,8 @@ def remember(
 ) -> None:
     """Count a value without a row, and alarm once where a message is stopped by it.
 
-    It is not open when the tables have changed since it was looked up: who is stopped by it looks again.
+    When the tables have changed since it was looked up it is not opened: whoever is stopped by it looks again. What is
+    open already stays so, as those who changed them have looked at it and left it open; others may wait for it.
     """
     values = {
         "hospital_code": asked.hospital_code,
@@ -113,12 +114,9 @@ def remember(
         "last_seen": now,
         "resolved_at": None if is_open else now,
     }
-    again = {
-        "policy": policy,
-        "met": UnmappedCode.met + many,
-        "last_seen": now,
-        "resolved_at": values["resolved_at"],
-    }
+    again = {"policy": policy, "met": UnmappedCode.met + many, "last_seen": now}
+    if is_open:
+        again["resolved_at"] = None
     query = insert(UnmappedCode).values(values)
     session.execute(query.on_conflict_do_update(constraint="uq_unmapped_code_value", set_=again))
     if is_open and policy in STOPPING:

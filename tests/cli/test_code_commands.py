@@ -13,7 +13,7 @@ from gateway.codes.picture import Asked
 from gateway.codes.unmapped import remember
 from gateway.delivery.jobs import Jobs
 from gateway.mapping.codes import UnmappedPolicy
-from gateway.model.code_table import CodeTable, CodeVersion, UnmappedCode, WaitingForCode
+from gateway.model.code_table import CodeRow, CodeTable, CodeVersion, UnmappedCode, WaitingForCode
 from gateway.model.delivery import Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert, AuditEntry
 
@@ -79,6 +79,22 @@ def test_a_rollback_is_asked_about_and_done(gateway: Command, session: Session, 
     assert said.out.splitlines()[-1].endswith("counts again; version 2 is kept.")
     assert lines(gateway("codes", "list"))[1][3] == "1"
     assert "nothing to go back to" in gateway("codes", "rollback", "department", "--yes").mistake
+
+
+def test_a_draft_is_deleted_and_what_counts_stays(gateway: Command, session: Session, file):
+    gateway("codes", "import", "department", file(FIRST))
+    gateway("codes", "activate", "department", "--yes")
+    gateway("codes", "import", "department", file(SECOND))
+    said = gateway("codes", "discard", "department")
+    assert (said.out, "add --yes to do it" in said.err) == ("", True)
+    assert "is deleted; what counts has not changed." in gateway("codes", "discard", "department", "--yes").out
+    assert [row[3] for row in lines(gateway("codes", "list"))[1:]] == ["1"]
+    assert session.scalars(select(CodeRow.version_id).distinct()).all() == session.scalars(select(CodeVersion.id)).all()
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "CODES_DISCARD")).one()
+    assert entry.detail == "version=2 rows=3"
+    assert "no version that is DRAFT" in gateway("codes", "discard", "department", "--yes").mistake
+    mistake = gateway("codes", "discard", "department", "--version", "1", "--yes").mistake
+    assert "Version 1 of department is ACTIVE and stays" in mistake
 
 
 def test_a_table_is_shown_with_its_versions_and_rows(gateway: Command, session: Session, file):

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import Workbook
@@ -70,6 +71,12 @@ def test_spreadsheet_programs_read_the_export_as_utf_8(tmp_path: Path):
     write_lines(tmp_path / "codes.csv", EVERYTHING)
     assert (tmp_path / "codes.csv").read_bytes().startswith("\ufeff本院代码,本院名称".encode())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["codes.csv"]
+
+
+def test_what_a_spreadsheet_would_carry_out_is_written_as_text(tmp_path: Path):
+    write_lines(tmp_path / "codes.csv", [Line('=HYPERLINK("http://x")', "-"), Line("-5", "@A1")])
+    written = (tmp_path / "codes.csv").read_text("utf-8-sig").splitlines()[1:]
+    assert [line.partition(",双向")[0] for line in written] == ['"\'=HYPERLINK(""http://x"")",,\'-,', "-5,,'@A1,"]
 
 
 # --- What hospitals write ---------------------------------------------------------------------------------------------
@@ -151,6 +158,9 @@ def test_signs_by_which_people_keep_zeros_are_taken_off(tmp_path: Path):
         ("3月1日,,FSK,,,,,,", Kind.SPREADSHEET),
         ("1-Mar,,FSK,,,,,,", Kind.SPREADSHEET),
         ("0103,,2026/3/1,,,,,,", Kind.SPREADSHEET),
+        ("0103,,#N/A,,,,,,", Kind.SPREADSHEET),
+        ("0103,,(NULL),,,,,,", Kind.SPREADSHEET),
+        ("nan,,FSK,,,,,,", Kind.SPREADSHEET),
     ],
 )
 def test_a_row_that_cannot_be_understood_stops_the_import_with_its_place(tmp_path: Path, row: str, kind: Kind):
@@ -198,6 +208,25 @@ def test_a_code_that_lost_its_zero_is_seen_beside_the_others(tmp_path: Path):
     found = read(csv(tmp_path, "0577,,A,,,,,,", "578,,B,,,,,,", "1579,,C,,,,,,"))
     assert kinds(found) == [(Kind.ZEROS, 3)]
     assert "0578" in found.findings[0].text
+
+
+def test_numbers_that_a_program_made_of_codes_stop_the_import(tmp_path: Path):
+    found = read(csv(tmp_path, "577.0,,A00.0,,,,,,", "578.0,,A01.1,,,,,,", "X1,,B,,,,,,"))
+    assert kinds(found) == [(Kind.SPREADSHEET, 2), (Kind.SPREADSHEET, 3)]
+    assert "577: export the column as text" in found.findings[0].text
+    assert kinds(read(csv(tmp_path, "45.0,,A,,,,,,", "45.11,,B,,,,,,"))) == [], "codes of procedures"
+    assert kinds(read(csv(tmp_path, "577.0,,A,,,,,,"), as_written=True)) == []
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml"])
+def test_a_damaged_workbook_is_refused_in_one_line(tmp_path: Path, part: str):
+    path, damaged = xlsx(tmp_path, ("0103", None, "FSK")), tmp_path / "damaged.xlsx"
+    with ZipFile(path) as whole, ZipFile(damaged, "w") as torn:
+        for name in whole.namelist():
+            content = whole.read(name)
+            torn.writestr(name, content[: len(content) // 2] if name == part else content)
+    with pytest.raises(FileRefused, match="no usable"):
+        read(damaged)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from lxml import etree
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select, text, update
 
 from emptying import clear
 from gateway.codes import tables, unmapped
 from gateway.codes.lines import Line
+from gateway.codes.picture import Asked
 from gateway.codes.tables import Name, Unmapped
 from gateway.delivery import redrive, waiting
 from gateway.delivery.backlog import backlogs
@@ -98,6 +99,15 @@ class Ward:
             tables.set_policy(session, found, Unmapped(policy, theirs), "zhang", now)
             session.flush()
             return waiting.go_on(session, unmapped.settle(session, now), now)
+
+    def until_somebody_waits(self) -> None:
+        """Until a transaction waits for another's lock; not longer than ten seconds."""
+        here = "datname = current_database() AND wait_event_type = 'Lock'"
+        blocked = text(f"SELECT count(*) FROM pg_stat_activity WHERE {here}")
+        deadline = time.monotonic() + 10
+        with self.site.sessions() as session:
+            while session.scalars(blocked).one() == 0 and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def waits(self, delivery: int) -> bool:
         """Not yet where the tables have changed while it was looked up: then it is looked at again in a second."""
@@ -223,7 +233,7 @@ def test_the_first_table_of_a_hospital_is_not_overlooked_by_what_is_stored_at_th
             tables.activate(session, found, version, "zhang", now)
             waiting.go_on(session, unmapped.settle(session, now), now)
             begun.set()
-            time.sleep(0.5)
+            ward.until_somebody_waits()
 
     activating = threading.Thread(target=activate)
     ward.site.sender.call = look_up_then_the_row_is_written  # type: ignore[method-assign]
@@ -231,6 +241,17 @@ def test_the_first_table_of_a_hospital_is_not_overlooked_by_what_is_stored_at_th
     activating.join()
     assert (report.verdict.step, report.verdict.wait) == (Step.AGAIN, 1.0)
     assert ward.all(WaitingForCode) == []
+
+
+def test_it_stays_open_when_another_meets_the_code_while_another_table_is_changed(ward: Ward):
+    """The other looked it up before the change and counts it after: that must not hide it from who brings the row."""
+    delivery, now = ward.send("0577"), datetime.now(UTC)
+    ward.site.sender.attempt(delivery)
+    asked = Asked(DEPARTMENT, "0577", "PACS", HOSPITAL, outbound=True)
+    with ward.site.sessions.begin() as session:
+        unmapped.remember(session, asked, UnmappedPolicy.PARK, 1, now, is_open=False)
+    assert ward.use(Line("0577", "XGK")) == 1
+    assert ward.site.row(delivery).next_attempt_at is None
 
 
 def test_a_version_without_its_row_leaves_it_waiting(ward: Ward):
