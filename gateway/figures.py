@@ -16,24 +16,35 @@ from gateway.delivery.backlog import backlogs, services
 from gateway.delivery.holds import open_holds
 from gateway.delivery.hours import MaintenancePlan
 from gateway.delivery.locks import MONEY
+from gateway.model.code_table import UnmappedCode, WaitingForCode
 from gateway.model.delivery import Delivery, DeliveryState
 from gateway.model.journal import Alert
+from gateway.model.poll import PollBookmark, PollRow, RowState
 from gateway.monitoring import Figure
 
 KINDS = ("critical", "money", "other", "code", "dead", "behind")
 _PARTNER = ("partner",)
+_POLL = ("partner", "poll")
+POLL_KINDS = {"parked": (RowState.PARKED,), "waiting": (RowState.WAITING, RowState.RETRY)}
 
 
 class DatabaseFigures:
     """Asks the database for them; when it is away, that is the one figure there is."""
 
     def __init__(
-        self, engine: Engine, partners: Sequence[str], now: Callable[[], datetime], plan: MaintenancePlan | None = None
+        self,
+        engine: Engine,
+        partners: Sequence[str],
+        now: Callable[[], datetime],
+        plan: MaintenancePlan | None = None,
+        polls: Sequence[tuple[str, str]] = (),
     ) -> None:
+        """`polls` are named by their partner and their own name."""
         self._engine = engine
         self._partners = tuple(partners)
         self._now = now
         self._plan = plan or MaintenancePlan((), UTC)
+        self._polls = tuple(polls)
 
     def __call__(self) -> Sequence[Figure]:
         try:
@@ -71,6 +82,8 @@ class DatabaseFigures:
             {(name,): _age(unknown.get(name, (0, None))[1], now) for name in self._partners},
         )
         yield from self._service(session, now)
+        yield from self._of_polls(session, now)
+        yield from _of_codes(session, now)
         kinds = session.execute(select(Alert.kind, func.count()).where(Alert.settled_at.is_(None)).group_by(Alert.kind))
         yield Figure(
             "gateway_alerts_open",
@@ -96,6 +109,58 @@ class DatabaseFigures:
         }
         for name, (said, true_of) in facts.items():
             yield Figure(name, said, _PARTNER, {(partner,): float(partner in true_of) for partner in self._partners})
+
+    def _of_polls(self, session: Session, now: datetime) -> Iterator[Figure]:
+        marks = {(mark.partner, mark.poll): mark for mark in session.scalars(select(PollBookmark))}
+        open_states = [state for states in POLL_KINDS.values() for state in states]
+        query = select(PollRow.partner, PollRow.poll, PollRow.state, func.count()).where(PollRow.state.in_(open_states))
+        grouped = session.execute(query.group_by(PollRow.partner, PollRow.poll, PollRow.state))
+        counts = {(partner, poll, state): many for partner, poll, state, many in grouped}
+        yield Figure(
+            "gateway_poll_backlog",
+            "Rows that were read and not taken: waiting are tried again, parked wait for an operator",
+            (*_POLL, "kind"),
+            {
+                (*poll, kind): sum(counts.get((*poll, state), 0) for state in states)
+                for poll in self._polls
+                for kind, states in POLL_KINDS.items()
+            },
+        )
+        yield Figure(
+            "gateway_poll_looked_seconds",
+            "Age of the last time the source was read to its end, or since it is tried",
+            _POLL,
+            {poll: _age(mark.looked_at or mark.started_at, now) for poll, mark in marks.items() if poll in self._polls},
+        )
+        yield Figure(
+            "gateway_poll_failing_seconds",
+            "Since when the source cannot be read or written to; 0 when it can",
+            _POLL,
+            {poll: _age(marks[poll].failing_since if poll in marks else None, now) for poll in self._polls},
+        )
+
+
+def _of_codes(session: Session, now: datetime) -> Iterator[Figure]:
+    query = select(UnmappedCode.partner, UnmappedCode.policy, func.count()).where(UnmappedCode.resolved_at.is_(None))
+    found = session.execute(query.group_by(UnmappedCode.partner, UnmappedCode.policy))
+    yield Figure(
+        "gateway_codes_without_row",
+        "Values that were met and have no row in their code table, by what becomes of them",
+        ("partner", "policy"),
+        {(partner, policy): many for partner, policy, many in found},
+    )
+    oldest = (
+        select(UnmappedCode.partner, func.min(WaitingForCode.since))
+        .join(WaitingForCode, WaitingForCode.unmapped_id == UnmappedCode.id)
+        .where(WaitingForCode.goes_on_at.is_(None))
+        .group_by(UnmappedCode.partner)
+    )
+    yield Figure(
+        "gateway_codes_waiting_seconds",
+        "How long the oldest message has been waiting for a row of a code table",
+        _PARTNER,
+        {(partner,): _age(since, now) for partner, since in session.execute(oldest)},
+    )
 
 
 def _up(up: bool) -> Figure:

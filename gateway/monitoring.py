@@ -130,6 +130,20 @@ class Metrics:
         )
         self._count_delivery = cache(deliveries.labels)
         self._time_delivery = cache(delivery_seconds.labels)
+        polled = Counter(
+            "gateway_poll_rows",
+            "Rows of partners' tables that were read, by what became of them",
+            ("partner", "poll", "outcome"),
+            registry=self._registry,
+        )
+        poll_failures = Counter(
+            "gateway_poll_failures",
+            "Looks at a partner's table that failed",
+            ("partner", "poll"),
+            registry=self._registry,
+        )
+        self._count_row = cache(polled.labels)
+        self._count_poll_failure = cache(poll_failures.labels)
         self._outside = CollectorRegistry(auto_describe=False)
         if find is not None:
             self._outside.register(_Found(find))
@@ -153,6 +167,14 @@ class Metrics:
         """An attempt to deliver has ended. All texts are from closed sets: the site's partners, the contract."""
         self._count_delivery(partner, operation, outcome).inc()
         self._time_delivery(partner).observe(seconds)
+
+    def polled(self, partner: str, poll: str, outcome: str) -> None:
+        """It is stored what became of a row. All texts are from closed sets: the site's polls, the states of a row."""
+        self._count_row(partner, poll, outcome).inc()
+
+    def poll_failed(self, partner: str, poll: str) -> None:
+        """A look at a partner's table has failed."""
+        self._count_poll_failure(partner, poll).inc()
 
     def render(self) -> bytes:
         """All processes' figures, and those that are found, in Prometheus' text format."""

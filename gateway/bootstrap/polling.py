@@ -7,7 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
-from gateway.bootstrap.core import Core, make_core, presence_of, refuse_foreign_key
+from gateway.bootstrap.core import Core, make_core, presence_of, process_metrics, refuse_foreign_key
 from gateway.bootstrap.doors import make_doors
 from gateway.config import Settings
 from gateway.model.delivery import Lane
@@ -37,7 +37,8 @@ def run_polling(settings: Settings, log_file: Path | None = None, *, alone: bool
 
 def polled(core: Core) -> Surroundings:
     """What all polls are given."""
-    settings, holds = core.settings, core.sender.holds
+    settings, holds, metrics = core.settings, core.sender.holds, process_metrics()
+    core.sender.attempted = metrics.attempted
 
     def is_held(partner: str) -> bool:
         if holds.may_be_old:
@@ -54,4 +55,6 @@ def polled(core: Core) -> Surroundings:
         codes=core.codes,
         is_held=is_held,
         process=f"{settings.node_name}:{os.getpid()}",
+        counted=metrics.polled,
+        failed=metrics.poll_failed,
     )

@@ -117,7 +117,9 @@ def _metrics(core: Core, folder: Path | None) -> Metrics:
     settings = core.settings
     engine = _brief_engine(database_url(settings))
     plan = MaintenancePlan(settings.partners, settings.zone)
-    find = DatabaseFigures(engine, [partner.name for partner in settings.partners], core.clock, plan)
+    names = [partner.name for partner in settings.partners]
+    polls = [(partner.name, poll.name) for partner in settings.partners for poll in partner.polls]
+    find = DatabaseFigures(engine, names, core.clock, plan, polls)
     metrics = Metrics(folder, find)
     core.sender.attempted = metrics.attempted
     return metrics

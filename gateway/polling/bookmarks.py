@@ -42,13 +42,20 @@ class Bookmarks:
     """The bookmark of one poll; used by one thread."""
 
     def __init__(
-        self, sessions: sessionmaker[Session], partner: str, poll: str, now: Callable[[], datetime], process: str
+        self,
+        sessions: sessionmaker[Session],
+        partner: str,
+        poll: str,
+        now: Callable[[], datetime],
+        process: str,
+        counted: Callable[[str], None] = lambda outcome: None,
     ) -> None:
         self._sessions = sessions
         self._partner = partner
         self._poll = poll
         self._now = now
         self._process = process
+        self._counted = counted
 
     def begin(self) -> PollBookmark | None:
         """The bookmark; None before the first look."""
@@ -152,6 +159,8 @@ class Bookmarks:
                 self._move(session, position)
             if row.state == RowState.PARKED:
                 self._tell(session, "POLL_PARKED", "has parked rows", now)
+        if row.tries:
+            self._counted(row.state.lower())
 
     def go_behind(self, position: Sequence[str]) -> None:
         """Reading goes on behind a row that was decided before."""

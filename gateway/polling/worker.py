@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
@@ -54,6 +55,10 @@ class Surroundings:
     """Whether an operator keeps the partner from being asked."""
     process: str
     """Node and number of this process, for lists."""
+    counted: Callable[[str, str, str], None] = lambda partner, poll, outcome: None
+    """Told of every row what became of it."""
+    failed: Callable[[str, str], None] = lambda partner, poll: None
+    """Told of every look that has failed."""
 
 
 def run_polls(partners: Iterable[Partner], around: Surroundings, stopping: threading.Event) -> None:
@@ -82,7 +87,14 @@ class PollThread:
         self._stopping = stopping
         self._failures = 0
         self._lease = PollLease(libpq_url(around.database_url), partner.name, poll.name)
-        self._bookmarks = Bookmarks(around.sessions, partner.name, poll.name, around.now, around.process)
+        self._bookmarks = Bookmarks(
+            around.sessions,
+            partner.name,
+            poll.name,
+            around.now,
+            around.process,
+            partial(around.counted, partner.name, poll.name),
+        )
         self._source = Source(partner, poll, around.zone)
         self._requests: RowRequests | None = None
 
@@ -137,6 +149,7 @@ class PollThread:
             if code == "INTERNAL":
                 _log.error("Poll %s has failed and goes on.", self._poll.name, exc_info=problem)
         self._failures += 1
+        self._around.failed(self._partner.name, self._poll.name)
         with suppress(SQLAlchemyError):
             self._bookmarks.failed(code, detail)
         pause = min(self._poll.every_seconds * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE)

@@ -5,17 +5,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 
+from gateway.codes.picture import Asked
+from gateway.codes.unmapped import remember
 from gateway.delivery import holds
 from gateway.figures import DatabaseFigures
+from gateway.mapping.codes import UnmappedPolicy
+from gateway.model.code_table import UnmappedCode, WaitingForCode
 from gateway.model.journal import Alert
 from gateway.model.partner_hold import HoldMode
+from gateway.model.poll import RowState
 from gateway.monitoring import LOOK_SECONDS, Figure, Metrics
+from gateway.polling.bookmarks import Bookmarks, Decided
 from tests.delivery.site import FAST
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = re.compile(r"gateway_[a-z_]+")
+POLLS = [("LIS", "results"), ("ECG", "curves")]
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def found(site):
     """What is found now, by figure and labels."""
 
     def look() -> dict[tuple[str, ...], float]:
-        figures = DatabaseFigures(site.sessions.kw["bind"], ["HIS", "PACS"], site.now)()
+        figures = DatabaseFigures(site.sessions.kw["bind"], ["HIS", "PACS"], site.now, polls=POLLS)()
         return {(figure.name, *labels): value for figure in figures for labels, value in figure.values.items()}
 
     return look
@@ -80,6 +87,36 @@ def test_open_alerts_are_told_by_kind_and_settled_ones_are_not(site, found):
         for settled in (None, None, site.now()):
             session.add(Alert(raised_at=site.now(), kind="DELIVERY_DEAD", subject="GW-1", settled_at=settled))
     assert found()["gateway_alerts_open", "DELIVERY_DEAD"] == 2
+
+
+def test_a_poll_is_told_with_what_is_parked_and_since_when_it_fails(site, found):
+    bookmarks = Bookmarks(site.sessions, "LIS", "results", site.now, "test:1")
+    bookmarks.start(None)
+    for key, state in enumerate((RowState.TAKEN, RowState.PARKED, RowState.PARKED, RowState.WAITING)):
+        bookmarks.decide(Decided(str(key), "", (str(key),), True, state, 1, 0, "", "", None, None, True))
+    bookmarks.failed("AWAY", "")
+    site.run_sql("UPDATE poll_bookmark SET failing_since = failing_since - interval '90 s'")
+    site.run_sql("UPDATE poll_bookmark SET looked_at = failing_since - interval '30 s'")
+    now = found()
+    counts = [now["gateway_poll_backlog", "LIS", "results", kind] for kind in ("parked", "waiting")]
+    assert counts == [2, 1]
+    assert 90 <= now["gateway_poll_failing_seconds", "LIS", "results"] < 119
+    assert 120 <= now["gateway_poll_looked_seconds", "LIS", "results"] < 149
+    assert now["gateway_poll_failing_seconds", "ECG", "curves"] == 0
+    assert ("gateway_poll_looked_seconds", "ECG", "curves") not in now, "it was never tried"
+
+
+def test_codes_without_a_row_are_told_with_the_age_of_what_waits_for_them(site, found):
+    now = site.now()
+    with site.sessions.begin() as session:
+        for value, policy in (("0577", UnmappedPolicy.PARK), ("0578", UnmappedPolicy.PARK), ("9", UnmappedPolicy.PASS)):
+            remember(session, Asked("department", value, "PACS", "H1", True), policy, 1, now)
+        number = session.scalars(select(UnmappedCode.id).where(UnmappedCode.value == "0577")).one()
+        session.add(WaitingForCode(delivery_id=1, unmapped_id=number, since=now - timedelta(minutes=2)))
+    figures = found()
+    assert figures["gateway_codes_without_row", "PACS", "park"] == 2
+    assert figures["gateway_codes_without_row", "PACS", "pass"] == 1
+    assert 120 <= figures["gateway_codes_waiting_seconds", "PACS"] < 150
 
 
 def test_when_the_database_is_away_that_is_what_is_told(site):

@@ -16,6 +16,7 @@ from gateway.facades.intake import Intake
 from gateway.mapping.codes import NoCodeTables
 from gateway.model.journal import Alert
 from gateway.model.poll import PollBookmark
+from gateway.monitoring import Metrics
 from gateway.polling.leases import PollLease
 from gateway.polling.worker import Surroundings, run_polls
 from hospital import CONTRACT, WIRE, Hospital
@@ -36,7 +37,7 @@ class Process:
     """A polling process, in threads of this one."""
 
     def __init__(self, reader: Reader, url: str, name: str) -> None:
-        self.stopping, self.held = threading.Event(), False
+        self.stopping, self.held, self.metrics = threading.Event(), False, Metrics()
         intake = Intake(
             contract=CONTRACT,
             wire=WIRE,
@@ -55,6 +56,8 @@ class Process:
             codes=NoCodeTables(),
             is_held=lambda partner: self.held,
             process=name,
+            counted=self.metrics.polled,
+            failed=self.metrics.poll_failed,
         )
         partner = reader.middle.partner(name="LIS", polls=(reader.poll,))
         self.thread = threading.Thread(target=run_polls, args=([partner], around, self.stopping))
@@ -125,6 +128,9 @@ def test_a_source_that_cannot_be_read_alarms_once_and_is_read_when_it_is_mended(
     put(postgresql_middle, 1)
     until(lambda: reader.taken() == ["1"])
     until(lambda: reader.bookmark().trouble is None)
+    page = processes[0].metrics.render().decode()
+    assert 'gateway_poll_rows_total{outcome="taken",partner="LIS",poll="results"} 1.0' in page
+    assert 'gateway_poll_failures_total{partner="LIS",poll="results"}' in page
 
 
 def test_a_lease_is_held_by_one_and_lost_with_its_connection(hospital: Hospital):
