@@ -246,7 +246,7 @@ class Checked:
 
         answer = self._tried(operation, understood)
         if answer is not None:
-            meaning = "yes" if answer.is_yes else f"no ({answer.code} {answer.text})"
+            meaning = "yes" if answer.is_yes else f"{_no_or_later(answer)} ({answer.code} {answer.text})"
             say(f"✓ {operation}: {path.name} means {meaning}")
             self._show_response(operation, answer)
 
@@ -333,6 +333,10 @@ def _forms(document: Any) -> dict[str, str]:
 def _plain(key: str) -> str:
     """The operation of a key: ReportStatus of ReportStatus.REGISTER."""
     return key.partition(".")[0]
+
+
+def _no_or_later(answer: PartnerAnswer) -> str:
+    return "not now" if answer.response is not None and answer.response.result.retryable else "no"
 
 
 def show_message(envelope: etree._Element) -> None:

@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from lxml import etree
 
@@ -65,11 +65,14 @@ class Hook(Mapped):
         return f"POST {urlsplit(self._address(mapping)).path}"
 
     def rehearse(self, operation: str, request: Any, stamp: Stamp) -> tuple[str, etree._Element | str]:
-        """What it would be sent, as text. Raises what mapping raises."""
+        """What it would be sent, as text; of a form its fields. Raises what mapping raises."""
         mapping = self.mapping(operation, action_of(request))
         made, _ = self._made(operation, mapping, request, stamp)
         charset = "gb18030" if self._partner.charset.startswith("gb") else "utf-8"
-        return self.operation_of(mapping), self._body(made).decode(charset)
+        text = self._body(made).decode(charset)
+        if self._partner.payload == "form":
+            text = "\n".join(map("=".join, parse_qsl(text, keep_blank_values=True, encoding=charset)))
+        return self.operation_of(mapping), text
 
     def understand_reply(self, operation: str, request: Any, stamp: Stamp, reply: Reply) -> PartnerAnswer:
         """What an answer would mean. Raises what makes it unusable."""
@@ -106,6 +109,8 @@ class Hook(Mapped):
     def _body(self, made: etree._Element | str) -> bytes:
         """What the stylesheet has made as bytes. What the charset cannot hold is written as the form has it."""
         partner = self._partner
+        if isinstance(made, str) and partner.payload in ("json", "xml"):
+            payload.read(made, partner.payload)  # a quotation mark in a name may have broken it
         declaration = partner.declaration or partner.charset != "utf-8"
         text = payload.write(made, partner.payload, partner.charset, declaration=declaration)
         if partner.payload == "xml":

@@ -466,6 +466,18 @@ def test_a_message_that_cannot_be_mapped_is_not_sent(oa: Receiver, send: Send, t
     assert oa.posted == []
 
 
+def test_a_text_that_a_name_has_broken_is_not_sent(oa: Receiver, send: Send, tmp_path: Path):
+    (tmp_path / "text.xsl").write_text(
+        f'<xsl:stylesheet {XSL}><xsl:output method="text"/><xsl:template match="/Request">'
+        '{"name": "<xsl:value-of select="PerformerName"/>"}</xsl:template></xsl:stylesheet>'
+    )
+    assert send(request=named("王"), mapped={"request": "text.xsl"}).is_yes
+    answer = send(request=named('王"x'), mapped={"request": "text.xsl"})
+    assert (answer.outcome, answer.code) == (Outcome.FAULT, "MAPPING")
+    assert answer.detail == "The text holds no JSON, or only a part of it."
+    assert [posted.json for posted in oa.posted] == [{"name": "王"}]
+
+
 def test_what_it_need_not_have_is_kept_back_but_never_money(oa: Receiver, send: Send, tmp_path: Path):
     (tmp_path / "skip.xsl").write_text(REQUEST.replace("g:value('message_id')", "g:skip('no guest')"))
     assert send(mapped={"request": "skip.xsl"}).is_yes
