@@ -1,4 +1,7 @@
-"""An endoscopy system behind a bus: GETMQ(fid, putcmsg, getcmsg, errMsg) answers a boolean, and why not in errMsg."""
+"""An endoscopy system behind a bus: GETMQ(fid, putcmsg, getcmsg, errMsg) answers a boolean, and why not in errMsg.
+
+It calls over the same bus, by the facade `endoscopy`: services with numbers, elements in capitals.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,25 @@ from lxml.builder import E
 from gateway.simulators.vendors.calling import new_number, strings
 from gateway.simulators.vendors.department import Department
 from gateway.simulators.vendors.vendor import Carry, Question
+from gateway.simulators.vendors.words import EVENTS, Screen, in_words
 from gateway.styles.esb_entry import EsbEntry
 from gateway.styles.served import Served
 from gateway.styles.style import Said
 
 NO = "false"
+SERVICES = {
+    "ReportStatus": "BS10024",
+    "SubmitReport": "BS10025",
+    "ChargeItem": "BS10026",
+    "RefundItem": "BS10027",
+    "PushCriticalValue": "BS10028",
+    "GetMedicalRecord": "BS10030",
+}
+SCREEN: Screen = {
+    "SexCode": {"1": "M", "2": "F", "9": "O"},
+    "VisitType": {"1": "O", "2": "E", "3": "I"},
+    "Event": EVENTS,
+}
 
 
 class Endoscopy(Department):
@@ -40,13 +57,14 @@ class Endoscopy(Department):
     def wrapped(self, operation: str, told: str) -> str:
         """Who calls is said in AccessControl, as the bus wants it."""
         name, password = self.login or ("", "")
+        service = SERVICES[operation]
         entry = E.ESBEntry(
-            E.AccessControl(E.UserName(name), E.Password(password), E.Fid(operation)),
-            E.MessageHeader(E.Fid(operation), E.SourceSysCode("S005"), E.MsgID(new_number(self.name))),
-            E.MsgInfo(E.Msg(told)),
+            E.AccessControl(E.UserName(name), E.Password(password), E.Fid(service)),
+            E.MessageHeader(E.Fid(service), E.SourceSysCode("S005"), E.MsgID(new_number(self.name))),
+            E.MsgInfo(E.Msg(f"<REQUEST>{in_words('endoscopy', told, SCREEN)}</REQUEST>")),
         )
         text = etree.tostring(entry, encoding="unicode")
-        return strings("GETMQ", "http://esb.example.com/mq", fid=operation, putcmsg=text, getcmsg="", errMsg="")
+        return strings("GETMQ", "http://esb.example.com/mq", fid=service, putcmsg=text, getcmsg="", errMsg="")
 
     def _add(self, question: Question) -> Said:
         return self._taken(question, again=False)

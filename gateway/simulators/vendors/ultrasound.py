@@ -5,17 +5,15 @@ It calls in the same style, by the facade `ultrasound`: its actions are numbers 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
 
 from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.vendors.calling import strings
 from gateway.simulators.vendors.department import Department
-from gateway.simulators.vendors.typed import EXAMPLES
 from gateway.simulators.vendors.vendor import Carry, Question
+from gateway.simulators.vendors.words import EVENTS, Screen, in_words
 from gateway.styles.plain import TechService
 from gateway.styles.served import Served
 from gateway.styles.style import Said
@@ -28,19 +26,11 @@ ACTIONS = {
     "PushCriticalValue": "2005",
     "GetMedicalRecord": "2006",
 }
-SCREEN = {
+SCREEN: Screen = {
     "SexCode": {"1": "男", "2": "女", "9": "未说明"},
     "VisitType": {"1": "门诊", "2": "急诊", "3": "住院", "9": "体检"},
-    "Event": {"BOOK": "预约", "REGISTER": "登记", "CANCEL_REG": "取消登记", "EXAM_DONE": "检查完成", "REJECT": "退单"},
+    "Event": EVENTS,
 }
-"""Field -> our code -> the word on its screen."""
-
-
-@cache
-def words() -> dict[str, str]:
-    """What our contract calls otherwise -> its letters: the list of its facade, which is the only one."""
-    listed = etree.parse(EXAMPLES.parent / "facades" / "ultrasound" / "words.xsl")
-    return {word.text or "": word.get("theirs", "") for word in listed.iter("word")}
 
 
 class Ultrasound(Department):
@@ -64,7 +54,7 @@ class Ultrasound(Department):
         return _said(code, text)
 
     def wrapped(self, operation: str, told: str) -> str:
-        content = f"<xml>{_in_its_words(told)}</xml>"
+        content = f"<xml>{in_words('ultrasound', told, SCREEN)}</xml>"
         return strings("TechService", "http://tempuri.org/", actionCode=ACTIONS[operation], xmlContent=content)
 
     def _add(self, question: Question) -> Said:
@@ -97,13 +87,6 @@ class Ultrasound(Department):
     def _feedback(self, question: Question) -> Said:
         self.opinion(question.needed("wjzid"), question.needed("qrid"), question.needed("qrlx"), question.text("clyj"))
         return _said("0", "成功")
-
-
-def _in_its_words(told: str) -> str:
-    """What stands in a <Request>, without what only a TradeCode would need."""
-    inner = re.sub(r"</?Request>|<TradeCode>[^<]*</TradeCode>", "", told)
-    shown = re.sub(r"(\w+)>([^<]*)(?=</)", lambda one: f"{one[1]}>{SCREEN.get(one[1], {}).get(one[2], one[2])}", inner)
-    return re.sub(r"(?<=[</])(\w+)(?=>)", lambda one: words()[one[1]], shown)
 
 
 def _said(code: str, text: str, **more: str) -> Said:

@@ -49,6 +49,8 @@ WITH_DATABASE = "-database"
 """Behind a kind that offers only a database."""
 CANONICAL = "canonical:"
 """Before a kind that speaks our contract, because the test is not about it."""
+MESSAGES = ("<?xml", "<Response", "<Result>", "<ESBEntry", "<RETURN>", "<MCCI_IN", "<xml>", "<返回>")
+"""How an answer inside a string begins."""
 _numbers = count(1)
 
 Systems = Mapping[str, str]
@@ -81,8 +83,7 @@ class Told:
             text = text.partition("?>")[2]
         for element in etree.fromstring(text).iter(etree.Element):
             yield element
-            nested = ("<?xml", "<Response", "<Result>", "<ESBEntry", "<MCCI_IN", "<xml>", "<返回>")
-            if (element.text or "").startswith(nested):
+            if (element.text or "").startswith(MESSAGES):
                 yield from self._elements(element.text)
 
     @property

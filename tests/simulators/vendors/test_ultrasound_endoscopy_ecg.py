@@ -8,7 +8,7 @@ from tests.partners.fake_partner import sample
 from tests.simulators.vendors.house import CANONICAL, House, Told, new, until
 
 SYSTEMS = {"US": "ultrasound", "ENDO": "endoscopy", "ECG": "ecg", "HIS": CANONICAL + "his", "EMR": CANONICAL + "emr"}
-FACADES = {"US": ("ultrasound", {}), "ENDO": ("esb-entry", {}), "ECG": ("ecg", {})}
+FACADES = {"US": ("ultrasound", {}), "ENDO": ("endoscopy", {}), "ECG": ("ecg", {})}
 ROUTES = {
     "SubmitRequisition US": ("US",),
     "SubmitRequisition ENDO": ("ENDO",),
@@ -26,7 +26,11 @@ DEPARTMENTS = ("US", "ENDO", "ECG")
 
 def accepted(told: Told) -> bool:
     """In the words of each."""
-    return told.find("State") == "Success" or "0" in (told.find("returnCode"), told.code)
+    return (told.find("State"), told.find("returnCode"), told.find("GETMQResult")) in (
+        ("Success", "", ""),
+        ("", "0", ""),
+        ("", "", "true"),
+    )
 
 
 def ordered(house: House, department: str) -> str:
@@ -119,3 +123,14 @@ def test_an_ultrasound_system_is_told_no_by_its_own_return_code_and_reads_why_in
 def test_an_ultrasound_system_reads_the_record_of_its_patient_in_its_own_words(house: House):
     told = house.say("US", "GetMedicalRecord", requisition_no=ordered(house, "US"))
     assert (told.find("returnCode"), told.find("bt")) == ("0", "病历摘要"), told.text
+
+
+def test_an_endoscopy_system_gets_a_boolean_from_the_bus_and_why_not_in_its_message(house: House):
+    number, charge = ordered(house, "ENDO"), new("JF")
+    about = {"requisition_no": number, "charge_no": charge}
+    told = house.say("ENDO", "ChargeItem", **about)
+    assert (told.find("GETMQResult"), told.find("errMsg")) == ("true", "成功"), told.text
+    assert told.find("HIS_NO") == house.remembered("HIS", "charges", charge_no=charge)["his_charge_no"]
+    other = house.say("ENDO", "ChargeItem", **about, lines=[{"code": "HC0411", "price": "3.50"}])
+    assert (other.find("GETMQResult"), other.find("REASON")) == ("false", "CHG-409")
+    assert "该 ChargeNo 已用于内容不同的计费" in other.find("errMsg")
