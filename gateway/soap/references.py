@@ -17,7 +17,7 @@ ENCODING_11 = "http://schemas.xmlsoap.org/soap/encoding/"
 ENCODING_12 = "http://www.w3.org/2003/05/soap-encoding"
 HREF, REF = "href", f"{{{ENCODING_12}}}ref"
 REFERENCES = (HREF, REF)
-MOST_ELEMENTS = 50_000
+MOST_ELEMENTS = 20_000
 MOST_CHARACTERS = 2_000_000
 """By which values that are used again may let a message grow, written out; used once they add nothing."""
 _IDS = ("id", f"{{{ENCODING_12}}}id")
@@ -58,6 +58,7 @@ class _Copying:
         self.used: set[str] = set()
         """Values that stand somewhere already."""
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._referring: dict[str, bool] = {}
         self._values = values
         self._deepest = deepest
         self._elements = MOST_ELEMENTS
@@ -77,12 +78,18 @@ class _Copying:
             if attribute not in _DROPPED:
                 element.set(attribute, said)
         element.text = value.text
-        element.extend(deepcopy(child) for child in value)
+        element.extend([deepcopy(child) for child in value])
         if any(one in element.attrib for one in REFERENCES):
             self.fill(element, (*within, name))
-            return
-        for inner in _referring(element):
-            self.fill(inner, (*within, name))
+        elif self._refers(name, value):
+            for inner in _referring(element):
+                self.fill(inner, (*within, name))
+
+    def _refers(self, name: str, value: etree._Element) -> bool:
+        """Whether there are references in a value; most have none, and are asked once."""
+        if name not in self._referring:
+            self._referring[name] = len(value) > 0 and bool(_referring(value))
+        return self._referring[name]
 
     def _count(self, name: str, value: etree._Element) -> None:
         """Note that a value is used; InvalidMessage when all further copies together are too much."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 import time
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from inprocess import (
@@ -206,6 +208,23 @@ def test_chinese_that_soap_lite_turned_into_base64_is_refused_with_the_remedy(ga
 )
 def test_references_that_do_not_lead_to_one_request_are_refused(gateway, body):
     assert gateway.post(around(body)).fault.blames_the_caller
+
+
+def test_what_axis_1_4_itself_wrote_for_beans_is_the_request_it_means(gateway):
+    """33: recorded from Axis 1.4 on Java 17; the quantity of three lines and the amounts of each are one object."""
+    recorded = (Path(__file__).parent / "recorded" / "axis-1.4-encoded.xml").read_bytes()
+    reply = gateway.post(recorded.replace(b">ANES<", b">HIS<"), HTTP_SOAPACTION='""', HTTP_AUTHORIZATION=basic())
+    assert reply.response is not None
+    received = gateway.reception.received[-1]
+    assert received.repairs == {Repair.NAMESPACE, Repair.REFERENCES, Repair.ENCODING}
+    request = received.request
+    assert request.patient.patient_name == "王𠮷祥"
+    assert request.occurred_at.isoformat() == "2026-11-15T08:30:00+08:00"
+    assert [(line.line_no, line.quantity, line.actual_amount) for line in request.lines] == [
+        (1, Decimal("1"), Decimal("25.00")),
+        (2, Decimal("1"), Decimal("88.50")),
+        (3, Decimal("1"), Decimal("63.00")),
+    ]
 
 
 @pytest.mark.parametrize("version", BOTH)
