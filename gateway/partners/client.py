@@ -8,7 +8,6 @@ Nothing a partner sends or a message holds gets into a log or an exception; what
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPResponse, IncompleteRead
@@ -17,12 +16,9 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import requests
 import zeep
 from lxml import etree
-from zeep.exceptions import ExternalReferenceForbidden
 from zeep.proxy import ServiceProxy
-from zeep.transports import Transport
 
 from gateway.operations.dispatch import Outcome
 from gateway.partner_config import Partner
@@ -31,6 +27,7 @@ from gateway.partners.credentials import Credentials
 from gateway.partners.failures import UnusableReply
 from gateway.partners.tls import tls_of
 from gateway.partners.unwrapping import inflated
+from gateway.partners.wsdl.loading import NothingFetched, load, settings
 
 LARGEST_REPLY = 20 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -91,16 +88,6 @@ class Door:
         return reply
 
 
-class NothingFetched(Transport):
-    """Keeps zeep from fetching anything: what a WSDL imports must lie beside it."""
-
-    def __init__(self) -> None:
-        super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]
-
-    def _load_remote_data(self, url: str) -> bytes:
-        raise ExternalReferenceForbidden(url)  # type: ignore[no-untyped-call]
-
-
 class DeadlineTransport(NothingFetched):
     """Sends zeep's envelopes within the current exchange."""
 
@@ -150,25 +137,15 @@ class PartnerClient:
             if self._service is None:
                 door = Door(self._partner)
                 client: Any = zeep.Client(  # type: ignore[no-untyped-call]
-                    _document(self._folder, self._partner.soap_version),
+                    _document(self._folder / "wsdl" / _WSDL[self._partner.soap_version]),
                     transport=DeadlineTransport(door),
                     wsse=door.credentials,
-                    settings=_settings(),
+                    settings=settings(),
                 )
                 binding = next(iter(client.wsdl.bindings))
                 self._service = client.create_service(binding, str(self._partner.url))
             return self._service
 
 
-def _settings() -> zeep.Settings:
-    return zeep.Settings(
-        strict=True, raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, force_https=False
-    )
-
-
-@cache
-def _document(folder: Path, soap_version: str) -> zeep.wsdl.Document:
-    """Our WSDL as zeep reads it, shared by all partners of a SOAP version. zeep's own log would show envelopes."""
-    logging.getLogger("zeep").setLevel(logging.WARNING)
-    transport: Any = NothingFetched()
-    return zeep.wsdl.Document(str(folder / "wsdl" / _WSDL[soap_version]), transport, settings=_settings())
+_document = cache(load)
+"""Our WSDL as zeep reads it, shared by all partners of a SOAP version."""

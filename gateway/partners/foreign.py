@@ -5,9 +5,8 @@ The WSDL is the copy in the partner's folder; nothing is ever fetched (docs/part
 
 from __future__ import annotations
 
-import logging
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -19,8 +18,10 @@ from zeep.proxy import ServiceProxy
 
 from gateway.mapping.errors import MappingFailed, StylesheetBroken
 from gateway.partner_config import Partner
-from gateway.partners.client import DeadlineTransport, Door, NothingFetched, Reply
+from gateway.partners.client import DeadlineTransport, Door, Reply
 from gateway.partners.encoded import Typed, encoded_operations
+from gateway.partners.wsdl.errors import WsdlError
+from gateway.partners.wsdl.loading import NothingFetched, load, settings
 
 _SOAP_BINDINGS = {
     "1.1": "http://schemas.xmlsoap.org/wsdl/soap/",
@@ -28,14 +29,14 @@ _SOAP_BINDINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of an operation."""
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
-    name: str
-    type: str
-    """Of XML Schema when it is simple; else what the WSDL calls it."""
-    is_simple: bool
+
+class _Given(zeep.xsd.Element):
+    """The element of a body whose value was read already: as arguments of Python, `self` could be no parameter."""
+
+    def __call__(self, value: Any) -> Any:
+        return value
 
 
 class ForeignClient:
@@ -49,14 +50,16 @@ class ForeignClient:
         """The names of its operations. Raises StylesheetBroken, as all of this does, when the WSDL cannot be used."""
         return tuple(self._binding._operations)
 
-    def parameters(self, operation: str) -> tuple[Parameter, ...]:
-        """What an operation takes, in order."""
-        elements = getattr(getattr(self._body(operation), "type", None), "elements", ())
-        return tuple(_parameter(name, element) for name, element in elements)
+    def parameters(self, operation: str) -> tuple[str, ...]:
+        """The names of what an operation takes, in order."""
+        body = self._body(operation)
+        if body is None:
+            return ()
+        return tuple(name for name, _ in body.type.elements) if _is_complex(body) else (str(body.name),)
 
     def post_values(self, operation: str, values: Mapping[str, str]) -> Reply:
         """Call an operation with plain parameters, within the current exchange. Raises what FAILURES lists."""
-        return self._post(operation, dict(values))
+        return self._post(operation, self._named(operation, values))
 
     def post_element(self, operation: str, content: etree._Element) -> Reply:
         """Call an operation with its wrapper element, as a stylesheet has made it. Raises what FAILURES lists."""
@@ -68,30 +71,29 @@ class ForeignClient:
         Raises MappingFailed, which may show what does not fit.
         """
         try:
-            values = self._values(operation, content) if isinstance(content, etree._Element) else dict(content)
+            is_made = isinstance(content, etree._Element)
+            value = self._values(operation, content) if is_made else self._named(operation, content)
             transport: Any = NothingFetched()
             client: Any = zeep.Client(  # type: ignore[no-untyped-call]
-                self._document, transport=transport, plugins=self._plugins, settings=_settings()
+                self._document, transport=transport, plugins=self._plugins, settings=settings()
             )
-            made: etree._Element = client.create_message(self._service, operation, **values)
+            made: etree._Element = client.create_message(self._service, operation, value)
         except (zeep.exceptions.Error, TypeError, ValueError, AttributeError) as problem:
             raise MappingFailed(f"The WSDL's {operation} does not take what the stylesheet makes: {problem}") from None
         return made
 
-    def _post(self, operation: str, values: dict[str, Any]) -> Reply:
-        service = self._service
-        if operation not in self.operations():
-            raise StylesheetBroken(f"The WSDL of {self._partner.name} has no operation {operation}.")
+    def _post(self, operation: str, value: Any) -> Reply:
         try:
-            reply: Reply = service[operation](**values)
+            reply: Reply = self._service[operation](value)
         except zeep.exceptions.ValidationError as problem:
             raise MappingFailed(f"The stylesheet's message does not fit the WSDL: {problem.message}.") from None
         return reply
 
-    def _values(self, operation: str, content: etree._Element) -> dict[str, Any]:
+    def _values(self, operation: str, content: etree._Element) -> Any:
+        """What a wrapper element holds, as zeep reads it."""
         body = self._body(operation)
         if body is None:  # an operation that takes nothing
-            return {}
+            return None
         if etree.QName(content).localname != body.name:
             raise MappingFailed(
                 f"The stylesheet makes <{etree.QName(content).localname}> where <{body.name}> is wanted."
@@ -101,10 +103,21 @@ class ForeignClient:
                 value = body.parse(content, self._document.types)
         except zeep.exceptions.XMLParseError as problem:  # it names elements and no values
             raise MappingFailed(f"The stylesheet's message does not fit the WSDL: {problem.message}.") from None
-        if value is None:
-            return {}
-        _keep_empty(value, content)
-        return dict(value.__values__)
+        return _kept(body, value, content)
+
+    def _named(self, operation: str, values: Mapping[str, str]) -> Any:
+        """Plain parameters as zeep takes them."""
+        body, known = self._body(operation), self.parameters(operation)
+        if unknown := [name for name in values if name not in known]:
+            raise StylesheetBroken(
+                f"{operation} of {self._partner.name} takes {', '.join(known) or 'nothing'}, not {unknown[0]}."
+            )
+        if body is None or not _is_complex(body):
+            return next(iter(values.values()), "")
+        value = body.type()
+        for name, text in values.items():
+            value[name] = text
+        return value
 
     def _body(self, operation: str) -> Any:
         if operation not in self.operations():
@@ -116,18 +129,6 @@ class ForeignClient:
     # --- the WSDL -----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _client(self) -> Any:
-        with self._building:
-            door = Door(self._partner)
-            return zeep.Client(  # type: ignore[no-untyped-call]
-                self._document,
-                transport=DeadlineTransport(door, self._partner.charset),
-                wsse=door.credentials,
-                plugins=self._plugins,
-                settings=_settings(),
-            )
-
-    @cached_property
     def _plugins(self) -> list[Any]:
         assert self._partner.wsdl is not None
         folder = self._partner.path(self._partner.wsdl).parent
@@ -136,57 +137,78 @@ class ForeignClient:
 
     @cached_property
     def _document(self) -> Any:
-        partner = self._partner
-        assert partner.wsdl is not None
-        logging.getLogger("zeep").setLevel(logging.WARNING)  # zeep's own log would show envelopes
-        transport: Any = NothingFetched()
-        path = partner.path(partner.wsdl)
-        if not path.is_file():
-            raise StylesheetBroken(f"{path} does not exist.")
-        return zeep.wsdl.Document(str(path), transport, settings=_settings())
+        assert self._partner.wsdl is not None
+        try:
+            return load(self._partner.path(self._partner.wsdl))
+        except WsdlError as problem:
+            raise StylesheetBroken(str(problem)) from None
 
     @cached_property
-    def _port(self) -> Any:
-        """The port of the settings, or the first of the SOAP version."""
+    def _binding(self) -> Any:
+        """That of the port of the settings, or of the first of the SOAP version."""
         partner, wanted = self._partner, _SOAP_BINDINGS[self._partner.soap_version]
         for service in self._document.services.values():
             if partner.service in (None, service.name):
                 for port in service.ports.values():
                     fits = port.binding.nsmap.get("soap") == wanted if hasattr(port.binding, "nsmap") else False
                     if fits and partner.port in (None, port.name):
-                        return port
+                        return _prepared(port.binding)
         where = "/".join(name for name in (partner.service, partner.port) if name) or "any"
         raise StylesheetBroken(f"{partner.wsdl} of {partner.name} has no port {where} of SOAP {partner.soap_version}.")
 
-    @property
-    def _binding(self) -> Any:
-        return self._port.binding
-
     @cached_property
     def _service(self) -> ServiceProxy:
-        made: ServiceProxy = self._client.create_service(self._binding.name, str(self._partner.url))
-        return made
+        with self._building:
+            door = Door(self._partner)
+            client: Any = zeep.Client(  # type: ignore[no-untyped-call]
+                self._document,
+                transport=DeadlineTransport(door, self._partner.charset),
+                wsse=door.credentials,
+                plugins=self._plugins,
+                settings=settings(),
+            )
+            made: ServiceProxy = ServiceProxy(client, self._binding, address=str(self._partner.url))  # type: ignore[no-untyped-call]
+            return made
+
+
+def _prepared(binding: Any) -> Any:
+    """The binding, with operations that take values read already."""
+    for operation in binding.all().values():
+        if operation.input is not None and operation.input.body is not None:
+            given = copy.copy(operation.input.body)
+            given.__class__ = _Given
+            operation.input.body = given
+    return binding
+
+
+def _is_complex(element: Any) -> bool:
+    return isinstance(getattr(element, "type", None), zeep.xsd.ComplexType)
 
 
 def _keep_empty(value: Any, content: etree._Element) -> None:
-    """A text the stylesheet makes empty is sent empty: zeep would say nil, leave it out, or miss it."""
-    elements = dict(value._xsd_type.elements)
-    for name, inner in value.__values__.items():
-        made = [child for child in content.iterchildren(etree.Element) if etree.QName(child).localname == name]
-        if inner is None and made and isinstance(elements[name].type, zeep.xsd.String):
-            value[name] = ""
-        for part, child in zip(inner if isinstance(inner, list) else [inner], made, strict=False):
-            if isinstance(part, zeep.xsd.CompoundValue):
-                _keep_empty(part, child)
+    """What the stylesheet makes empty is sent empty: zeep would say nil, leave it out, or miss it."""
+    for name, element in value._xsd_type.elements:
+        wanted = getattr(getattr(element, "qname", None), "localname", None)  # xs:any has none
+        made = [child for child in content.iterchildren(etree.Element) if etree.QName(child).localname == wanted]
+        inner = value.__values__.get(name)
+        if isinstance(inner, list) and element.accepts_multiple:
+            inner[:] = [_kept(element, one, child) for one, child in zip(inner, made, strict=False)] or inner
+        elif made:
+            value[name] = _kept(element, inner, made[0])
 
 
-def _settings() -> zeep.Settings:
-    return zeep.Settings(
-        strict=True, raw_response=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, force_https=False
-    )
+def _kept(element: Any, inner: Any, made: etree._Element) -> Any:
+    if inner is None and isinstance(element.type, zeep.xsd.AnySimpleType) and (made.text or "").strip():
+        raise MappingFailed(
+            f"The stylesheet's <{etree.QName(made).localname}> holds what is no {element.type.name} of the WSDL."
+        )
+    if isinstance(inner, zeep.xsd.CompoundValue):
+        _keep_empty(inner, made)
+    return _empty(element) if inner is None and made.get(_NIL) is None else inner
 
 
-def _parameter(name: str, element: Any) -> Parameter:
-    kind = element.type
-    simple = isinstance(kind, zeep.xsd.AnySimpleType)
-    return Parameter(name, str(getattr(kind, "name", "") or ""), simple)
+def _empty(element: Any) -> Any:
+    """An empty value of its type; None where there is none, as of a number."""
+    if isinstance(element.type, zeep.xsd.String):
+        return ""
+    return element.type() if _is_complex(element) and element.type._array_type is None else None

@@ -239,7 +239,7 @@ class Mapped:
 
     def _named(self, mapping: CompiledMapping, style: Style, values: Mapping[str, str]) -> dict[str, str]:
         """The parameters by their names in the partner's WSDL: those of the settings, of the style, or by position."""
-        known = [one.name for one in self._client.parameters(self.operation_of(mapping))]
+        known = self._client.parameters(self.operation_of(mapping))
         free = [name for name in known if name not in mapping.settings.fixed]
         by_fold = {name.casefold(): name for name in known}
         names = [by_fold.get(style.name_of(place, self._partner.parameters).casefold()) for place in style.takes]

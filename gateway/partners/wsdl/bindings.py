@@ -11,7 +11,7 @@ from lxml import etree
 from gateway.partners.wsdl.components import components
 from gateway.partners.wsdl.errors import WsdlError
 from gateway.partners.wsdl.fetching import is_url, shown
-from gateway.partners.wsdl.names import SOAP11, SOAP12, WSDL, XSD, full, line_of, local, namespace_of
+from gateway.partners.wsdl.names import SENT_AS, SOAP11, SOAP12, WSDL, XSD, full, line_of, local, namespace_of
 from gateway.partners.wsdl.reading import Part
 
 TRANSPORT = "http://schemas.xmlsoap.org/soap/http"
@@ -50,9 +50,9 @@ def mend(parts: list[Part], source: str) -> None:
         _keep_soap_bindings(part)
     for part in wsdls:
         _mend_headers(part, parts)
-        _agree_with_port_types(part, parts)
-        _separate_overloads(part, parts)
+    _separate_overloads(wsdls)
     for part in wsdls:
+        _agree_with_port_types(part, parts)
         for binding in part.root.iterchildren(WSDL + "binding"):
             _complete_binding(part, binding)
     _mend_services(parts, source)
@@ -252,44 +252,50 @@ def _agree_with_port_types(part: Part, parts: list[Part]) -> None:
             part.repairs.append(f"{binding.get('name')} cannot call {', '.join(map(str, absent))}: not bound")
 
 
-def _separate_overloads(part: Part, parts: list[Part]) -> None:
-    """Operations with one name: the first keeps it, others are called by the name of their input, or numbered."""
-    port_types = components(parts).defined["portType"]
-    done: set[etree._Element] = set()
-    for binding in part.root.iterchildren(WSDL + "binding"):
-        port_type = port_types.get(binding.get("type", ""))
-        if port_type is None:
-            continue
-        is_rpc = any(
-            node.get("style") == "rpc"
-            for soap in SOAPS
-            for node in binding.iter(f"{{{soap}}}binding", f"{{{soap}}}operation")
-        )
-        if port_type not in done:
-            _rename_overloads(part, port_type, is_rpc)
-            done.add(port_type)
-        _rename_overloads(part, binding, is_rpc)
+def _separate_overloads(parts: list[Part]) -> None:
+    """Of operations with one name the first keeps it, others are numbered, in a port type and in its bindings alike."""
+    forms: dict[tuple[str | None, str, str], str] = {}
+    for part in parts:
+        for port_type in part.root.iterchildren(WSDL + "portType"):
+            for node, old, new in _numbered(port_type):
+                forms.setdefault((full(part.namespace, port_type.get("name", "")), old, _input_of(node)), new)
+                node.set("name", new)
+                if old != new:
+                    part.repairs.append(f"called another form of {old}, line {line_of(node)}, {new}")
+    for part in parts:
+        for binding in part.root.iterchildren(WSDL + "binding"):
+            taken: set[str] = set()
+            for node, old, new in _numbered(binding):
+                form = forms.get((binding.get("type"), old, _input_of(node)), new)
+                name = new if form in taken else form
+                taken.add(name)
+                node.set("name", name)
+                if name != old:
+                    node.set(SENT_AS, old)
 
 
-def _rename_overloads(part: Part, owner: etree._Element, is_rpc: bool) -> None:
+def _numbered(owner: etree._Element) -> list[tuple[etree._Element, str, str]]:
+    """Its operations, each with its name and the one it is known by."""
     seen: Counter[str] = Counter()
-    for node in list(owner.iterchildren(WSDL + "operation")):
+    found = []
+    for node in owner.iterchildren(WSDL + "operation"):
         name = node.get("name", "")
         seen[name] += 1
-        if seen[name] == 1:
-            continue
-        if is_rpc:
-            owner.remove(node)
-            part.repairs.append(
-                f"left out another form of {name}, line {line_of(node)}: in rpc style only one can be called"
-            )
-            continue
-        node.set("name", f"{name}{seen[name]}")
-        part.repairs.append(f"called another form of {name}, line {line_of(node)}, {name}{seen[name]}")
+        found.append((node, name, name if seen[name] == 1 else f"{name}{seen[name]}"))
+    return found
+
+
+def _input_of(operation: etree._Element) -> str:
+    """What tells overloaded operations apart, by the standard."""
+    node = operation.find(WSDL + "input")
+    return "" if node is None else node.get("name", "")
 
 
 def _complete_binding(part: Part, binding: etree._Element) -> None:
     soap = soap_version(binding)
+    for node in binding.iter("*"):
+        for attribute in {"style", "use"} & set(node.attrib):
+            node.set(attribute, node.get(attribute, "").lower())
     silent = []
     for operation in binding.iterchildren(WSDL + "operation"):
         for node in list(operation.iter("*")):
@@ -424,8 +430,9 @@ def better_address(location: str, source: str) -> tuple[str, str]:
 
 def _can_be_parsed(address: str) -> bool:
     try:
-        return bool(urlsplit(address).hostname)
-    except ValueError:  # such as http://[bad
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # such as http://[bad or http://his:port/
         return False
 
 

@@ -55,8 +55,10 @@ class Components:
     def has(self, kind: str, name: str) -> bool:
         return name in self.defined[kind]
 
-    def with_local_name(self, kind: str, name: str) -> list[str]:
+    def with_local_name(self, kind: str, name: str, any_case: bool = False) -> list[str]:
         """All full names of a kind that end so."""
+        if any_case:
+            return [known for known in self.defined[kind] if local(known).casefold() == name.casefold()]
         return [known for known in self.defined[kind] if local(known) == name]
 
 

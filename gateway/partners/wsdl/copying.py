@@ -128,14 +128,16 @@ class Collection:
         host = host_of(location)
         try:
             found = self._fetch(location, part)
-        except Unreachable as problem:
+        except (Unreachable, WsdlError) as problem:
             ours = self.standard(namespace) if namespace else None
             if ours is not None:
                 if host is not None:
                     part.repairs.append(f"took our own copy of {namespace}")
                 link.set(attribute, ours.name)
                 return
-            self.missing.append(Missing(part, line_of(link), namespace, shown(location), str(problem)))
+            self.missing.append(
+                Missing(part, line_of(link), namespace, shown(location), str(problem).partition(". ")[0])
+            )
             link.attrib.pop(attribute)
             return
         if host and not is_url(found.location):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zeep import xsd
 from zeep.wsdl import Document
 from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 from zeep.wsdl.messages.soap import RpcMessage
+from zeep.xsd.elements.indicators import Indicator
 
 DEEPEST = 12
 """A type that holds itself is shown no deeper than this."""
+MOST_FIELDS = 3000
+"""Types that hold each other are shown until an operation has so many fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,34 +119,53 @@ def _fields_of(body: Any) -> tuple[Field, ...]:
     """What stands inside the element of a body; the element itself if it holds a plain value."""
     if body is None:
         return ()
+    tree = _Tree()
     if isinstance(body.type, xsd.ComplexType):
-        return _children(body.type, 0)
-    return (_field(body.name, body, 0),)
+        return tree.children(body.type, 0)
+    return (tree.field(body.name, body, 0),)
 
 
-def _children(kind: Any, depth: int) -> tuple[Field, ...]:
-    if depth > DEEPEST:
-        return ()
-    try:
-        elements = kind.elements
-    except AttributeError:  # zeep stumbles over some impossible types that no message needs
-        return ()
-    return tuple(_field(name, element, depth) for name, element in elements)
+class _Tree:
+    """The fields of one message."""
 
+    def __init__(self) -> None:
+        self._left = MOST_FIELDS
 
-def _field(name: str, element: Any, depth: int) -> Field:
-    kind = getattr(element, "type", None)  # <s:element ref="s:schema"/> of a DataSet has none
-    qname = getattr(element, "qname", None)
-    return Field(
-        name=(qname.localname if qname is not None else None) or name or "any",
-        namespace=qname.namespace if qname is not None else None,
-        type=_type_name(element),
-        required=kind is not None and element.min_occurs != 0,
-        repeats=kind is not None and (element.max_occurs == "unbounded" or element.max_occurs > 1),
-        is_string=isinstance(kind, xsd.String),
-        children=_children(kind, depth + 1) if isinstance(kind, xsd.ComplexType) else (),
-        attributes=_attributes(kind) if isinstance(kind, xsd.ComplexType) else (),
-    )
+    def children(self, kind: Any, depth: int) -> tuple[Field, ...]:
+        if depth > DEEPEST or self._left < 0:
+            return ()
+        array = kind._array_type
+        if array is not None and array.array_type is not None:  # of SOAP encoding
+            item: Any = xsd.Element("item", array.array_type, 0, "unbounded")  # type: ignore[no-untyped-call]
+            return (self.field("item", item, depth),)
+        try:
+            elements = kind.elements
+        except (AttributeError, RecursionError):  # zeep stumbles over impossible types, which no message needs
+            return ()
+        return tuple(self._fields(elements, depth))
+
+    def _fields(self, elements: Any, depth: int) -> Iterator[Field]:
+        for name, element in elements:
+            if isinstance(element, Indicator):  # a choice or a sequence that repeats
+                for one in self._fields(element.elements, depth):
+                    yield replace(one, required=False, repeats=True)
+            else:
+                yield self.field(name, element, depth)
+
+    def field(self, name: str, element: Any, depth: int) -> Field:
+        self._left -= 1
+        kind = getattr(element, "type", None)  # <s:element ref="s:schema"/> of a DataSet has none
+        qname = getattr(element, "qname", None)
+        return Field(
+            name=(qname.localname if qname is not None else None) or name or "any",
+            namespace=qname.namespace if qname is not None else None,
+            type=_type_name(element),
+            required=kind is not None and element.min_occurs != 0,
+            repeats=kind is not None and (element.max_occurs == "unbounded" or element.max_occurs > 1),
+            is_string=isinstance(kind, xsd.String),
+            children=self.children(kind, depth + 1) if isinstance(kind, xsd.ComplexType) else (),
+            attributes=_attributes(kind) if isinstance(kind, xsd.ComplexType) else (),
+        )
 
 
 def _attributes(kind: Any) -> tuple[str, ...]:

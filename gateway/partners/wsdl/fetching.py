@@ -112,7 +112,8 @@ class Places:
         if parts.query:
             value = parts.query.rpartition("=")[2]
             stem = Path(self._source).stem
-            found = [value, f"{value}.xsd", f"{stem}.{value}.xsd", f"{stem}_{value}.xsd", f"{stem}-{value}.xsd"]
+            words = [f"{stem}.{value}", f"{stem}_{value}", f"{stem}-{value}", value]
+            found = [value, *(f"{word}{ending}" for ending in (".xsd", ".wsdl") for word in words)]
             names = found + [name for name in names if name.endswith((".xsd", ".wsdl"))]
         for name in names:
             if name and "/" not in name:

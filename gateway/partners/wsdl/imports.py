@@ -63,6 +63,9 @@ def mend_imports(collection: Collection) -> None:
 def _drop_needless(part: Part, schema: etree._Element) -> None:
     own = schema.get("targetNamespace") or None
     seen = set()
+    for link in schema.findall(f"{XS}include[@schemaLocation='{part.name}']"):
+        part.repairs.append("dropped the include of a schema into itself")
+        schema.remove(link)
     for link in list(schema.iterchildren(XS + "import")):
         namespace = link.get("namespace") or None
         if "namespace" in link.attrib and namespace is None:

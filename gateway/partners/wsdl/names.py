@@ -20,6 +20,28 @@ XS = f"{{{XSD}}}"
 WSDL = f"{{{WSDL_NAMESPACE}}}"
 WSDL_ARRAY = f"{WSDL}arrayType"
 UNDECLARED = "urn:undeclared:"
+SENT_AS = "{urn:hospital-gateway:wsdl}sent-as"
+"""On an operation of a binding that shares its name with another one: the name by which it is sent in rpc style."""
+
+TAGS = {
+    f"{space}{word}".casefold(): f"{space}{word}"
+    for space, words in (
+        (WSDL, "definitions import documentation types message part portType operation input output fault binding"),
+        (WSDL, "service port"),
+        (
+            XS,
+            "schema import include redefine annotation documentation appinfo element complexType simpleType group all",
+        ),
+        (XS, "sequence choice any attribute attributeGroup anyAttribute complexContent simpleContent"),
+        (
+            XS,
+            "extension restriction list union enumeration pattern length minLength maxLength minInclusive maxInclusive",
+        ),
+        (XS, "minExclusive maxExclusive totalDigits fractionDigits whiteSpace key keyref unique selector field"),
+    )
+    for word in words.split()
+}
+"""The elements of a WSDL and a schema, by their names in small letters: some vendors write `ComplexType`."""
 
 KNOWN_PREFIXES = {
     "wsdl": WSDL_NAMESPACE,

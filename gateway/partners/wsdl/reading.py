@@ -11,6 +11,7 @@ import codecs
 import gzip
 import re
 from dataclasses import dataclass, field
+from html.entities import html5
 
 from lxml import etree
 
@@ -18,10 +19,12 @@ from gateway.partners.wsdl.errors import WsdlError
 from gateway.partners.wsdl.names import (
     KNOWN_PREFIXES,
     REFERENCES,
+    TAGS,
     UNDECLARED,
     WSDL,
     WSDL_ARRAY,
     XS,
+    XSD,
     as_name,
     local,
     resolved,
@@ -30,6 +33,8 @@ from gateway.partners.wsdl.names import (
 LARGEST = 20 * 1024 * 1024
 _GB = ("gb", "x-gb", "csgb", "cp936", "ms936", "windows-936", "euc-cn", "936")
 _OTHERS = {"iso-8859-1", "latin1", "windows-1252", "big5", "shift-jis", "euc-kr", "us-ascii", "ascii"}
+_LATIN = {"iso-8859-1", "latin1", "windows-1252", "us-ascii", "ascii"}
+"""What Java writes where nobody said anything; real letters with accents seldom stand in pairs, as GB2312 has them."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -48,6 +53,14 @@ _ILLEGAL = re.compile(
 )
 _BARE_AMPERSAND = re.compile(r"&(?!(?:\w+|#\d+|#x[0-9a-fA-F]+);)")
 _OLD_SCHEMA = re.compile(r"http://www\.w3\.org/(?:1999|2000/08|2000/10)/XMLSchema(-instance)?(?=[\"'])")
+_MISSPELT = re.compile(
+    r"""(?<=["'])https?://(?:schemas\.xmlsoap\.org/wsdl(?:/(?:soap12|soap|http|mime))?|www\.w3\.org/2001/XMLSchema)/?"""
+    r"""(?=["'])""",
+    re.IGNORECASE,
+)
+"""The namespaces of WSDL, its bindings and XML Schema, with https, in other letters, with or without a slash."""
+_OF_XML = {"amp", "lt", "gt", "quot", "apos"}
+_ENTITY = re.compile(r"&(\w+);")
 _DOCTYPE = re.compile(r"<!DOCTYPE\s[^\[>]*>")
 _WSDL_2 = "http://www.w3.org/ns/wsdl"
 _NO_PREFIX = re.compile(r"Namespace prefix ([\w.-]+)")
@@ -89,6 +102,7 @@ def read(content: bytes, location: str, charset: str = "") -> Part:
     text = _from_first_element(text, location, repairs)
     text = _mended(text, repairs)
     root = _parsed(text, location, repairs)
+    _name_elements(root, repairs)
     _refuse_others(root, location)
     _name_in_full(root, repairs)
     return Part(location, root, repairs)
@@ -134,7 +148,7 @@ def _real_codec(content: bytes, named: str) -> str | None:
     """What the bytes really are; UTF-8 with Chinese in it is no accident, whatever the file says."""
     if content.isascii() or (_decodes(content, "utf-8") and not named.startswith("utf-16")):
         return "utf-8"
-    if named in _OTHERS and _decodes(content, named):
+    if named in _OTHERS and _decodes(content, named) and not (named in _LATIN and _decodes(content, "gb2312")):
         return named
     return "gb18030" if _decodes(content, "gb18030") else None
 
@@ -157,8 +171,10 @@ def _from_first_element(text: str, location: str, repairs: list[str]) -> str:
         repairs.append("removed blank lines or a byte order mark before the beginning")
     lines, text = text.count("\n", 0, blank), text[blank:]
     lowered = text[:4000].lower()
-    if "<html" in lowered or "<!doctype html" in lowered:
+    if re.search(r"<html|<!doctype html|\A<(?:h\d|p|b|body|head|title|div|center|pre)\b", lowered):
         raise WsdlError(_about_html(text, location))
+    if text.startswith("{\\rtf"):
+        raise WsdlError(f"{location} is a Word file, no WSDL: ask the partner for the plain file.")
     if text[:1] in "{[":
         raise WsdlError(f"{location} is JSON, no WSDL: the address leads to another kind of service.")
     declaration = _DECLARATION.search(text[:2000])
@@ -207,13 +223,29 @@ def _mended(text: str, repairs: list[str]) -> str:
     text, ampersands = _BARE_AMPERSAND.subn("&amp;", text)
     if ampersands:
         repairs.append(f"wrote {ampersands} bare & as &amp;")
+    text = _ENTITY.sub(_character, text)
     text, doctypes = _DOCTYPE.subn("", text)
     if doctypes:
         repairs.append("removed its DOCTYPE")
+    meant = {found: _namespace_meant(found) for found in set(_MISSPELT.findall(text))}
+    for wrong in [found for found in meant if found != meant[found]]:
+        text = re.sub(rf"""(?<=["']){re.escape(wrong)}(?=["'])""", meant[wrong], text)
+        repairs.append(f"took the namespace {wrong} as {meant[wrong]}")
     text, old = _OLD_SCHEMA.subn(r"http://www.w3.org/2001/XMLSchema\1", text)
     if old:
         repairs.append("took its old XML Schema (1999 or 2000) as that of 2001")
     return text
+
+
+def _character(entity: re.Match[str]) -> str:
+    """`&nbsp;` as its character: entities of HTML are none of XML."""
+    name = entity.group(1)
+    return entity.group() if name in _OF_XML else html5.get(f"{name};", entity.group())
+
+
+def _namespace_meant(found: str) -> str:
+    plain = re.sub("^https", "http", found.lower()).rstrip("/")
+    return XSD if plain == XSD.lower() else f"{plain}/"
 
 
 def _parsed(text: str, location: str, repairs: list[str]) -> etree._Element:
@@ -224,6 +256,8 @@ def _parsed(text: str, location: str, repairs: list[str]) -> etree._Element:
         except etree.XMLSyntaxError as problem:
             line, message = problem.lineno or 1, str(problem.msg)
             better = _without_this_mistake(text, message, repairs)
+            if better is None and "amplification" in message:
+                raise WsdlError(f"{location} holds entities that grow without end; such a file is not read.") from None
             if better is None:
                 raise WsdlError(
                     f"{location} is no well-formed XML, line {line}: {message.split(', line')[0]}. "
@@ -240,8 +274,9 @@ def _without_this_mistake(text: str, message: str, repairs: list[str]) -> str | 
         namespace = KNOWN_PREFIXES.get(name, f"{UNDECLARED}{name}")
         repairs.append(f"declared the prefix {name}")
         return re.sub(r"<([\w:.-]+)", rf'<\1 xmlns:{name}="{namespace}"', _past_comments(text), count=1)
-    if "Extra content at the end" in message:
-        end = max(text.rfind("definitions>"), text.rfind("schema>"))
+    if "Extra content at the end" in message or "XML declaration allowed only at the start" in message:
+        root = re.match(r"\s*<([\w:.-]+)", _past_comments(text))
+        end = text.find(f"</{root.group(1)}>") if root else -1
         if end > 0 and text[end:].partition(">")[2].strip():
             repairs.append("removed what stood behind the end")
             return text[: text.index(">", end) + 1]
@@ -253,6 +288,15 @@ def _past_comments(text: str) -> str:
     while text.lstrip().startswith(("<!--", "<?")):
         text = text.lstrip().partition("-->" if text.lstrip().startswith("<!--") else "?>")[2]
     return text
+
+
+def _name_elements(root: etree._Element, repairs: list[str]) -> None:
+    """Elements in the letters the standards write them with."""
+    for element in root.iter("*"):
+        meant = TAGS.get(element.tag.casefold(), element.tag)
+        if meant != element.tag:
+            repairs.append(f"took <{local(element.tag)}> as <{local(meant)}>")
+            element.tag = meant
 
 
 def _refuse_others(root: etree._Element, location: str) -> None:

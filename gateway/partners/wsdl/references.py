@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lxml import etree
 
-from gateway.partners.wsdl.components import Components, Reference, components, references
+from gateway.partners.wsdl.components import SCHEMA_KINDS, Components, Reference, components, references
 from gateway.partners.wsdl.errors import WsdlError
 from gateway.partners.wsdl.imports import Missing
 from gateway.partners.wsdl.names import (
@@ -125,8 +127,9 @@ def _meant(reference: Reference, found: Components) -> tuple[str, str] | None:
         return kind, similar[0]
     if is_part and kind in OTHER_KIND and found.has(OTHER_KIND[kind], name):
         return OTHER_KIND[kind], name
-    if len(candidates) == 1:
-        return kind, candidates[0]
+    for one in (candidates, found.with_local_name(kind, bare, any_case=True)):
+        if len(one) == 1:
+            return kind, one[0]
     if kind in ("portType", "binding") and len(found.defined[kind]) == 1:
         return kind, next(iter(found.defined[kind]))
     if namespace is None and kind == "type" and bare in TYPES:
@@ -164,26 +167,30 @@ def _settle(parts: list[Part], found: Components, lost: list[Reference], missing
             )
     without: dict[str, Reference] = {}
     for reference in lost:
-        if reference.element.tag == WSDL + "input":
+        if reference.attribute == "message":
             without.setdefault(reference.name, reference)
         for message in needed.messages_with(reference.element):
             without.setdefault(message, reference)
     operations = list(_operations(parts))
-    stay = [one for one in operations if not any(message in without for message in one[2])]
-    if lost and (not stay or not operations):
+    stay = [one for one in operations if one.takes not in without]
+    if lost and not stay:
         raise WsdlError(_explained(next(iter(without.values()), lost[0]), missing))
-    for part, operation, messages in operations:
-        gone = next((without[message] for message in messages if message in without), None)
-        if gone is not None:
-            part.repairs.append(f"left out the operation {operation.get('name')}: {_explained(gone, missing)}")
-            _leave_out(parts, operation)
+    for one in operations:
+        if one.takes in without:
+            one.part.repairs.append(
+                f"left out the operation {one.element.get('name')}: {_explained(without[one.takes], missing)}"
+            )
+            _leave_out(parts, one)
+        else:
+            _forget_answers(parts, one, without, missing)
     for part in parts:
         if part.is_wsdl:
             for node in list(part.root.iterchildren(WSDL + "message")):
                 if full(part.namespace, node.get("name", "")) in without:
                     part.root.remove(node)
     for reference in lost:
-        _replace(reference)
+        if reference.name in reference.element.get(reference.attribute, "").split():
+            _replace(reference)
 
 
 class _Needs:
@@ -215,22 +222,70 @@ def _top(element: etree._Element) -> etree._Element:
     return element
 
 
-def _operations(parts: list[Part]) -> list[tuple[Part, etree._Element, list[str]]]:
-    return [
-        (part, operation, [node.get("message") for node in operation if node.get("message")])
-        for part in parts
-        if part.is_wsdl
-        for operation in part.root.iterfind(f"{WSDL}portType/{WSDL}operation")
-    ]
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """An operation of a port type."""
+
+    part: Part
+    port_type: str
+    element: etree._Element
+    takes: str
+    """The message of its input."""
 
 
-def _leave_out(parts: list[Part], operation: etree._Element) -> None:
-    name = operation.get("name")
-    operation.getparent().remove(operation)
+def _operations(parts: list[Part]) -> Iterator[_Operation]:
     for part in parts:
-        for bound in part.root.findall(f"{WSDL}binding/{WSDL}operation") if part.is_wsdl else ():
-            if bound.get("name") == name:
-                bound.getparent().remove(bound)
+        for port_type in part.root.iterchildren(WSDL + "portType") if part.is_wsdl else ():
+            name = full(part.namespace, port_type.get("name", ""))
+            for operation in port_type.iterchildren(WSDL + "operation"):
+                taken = operation.find(WSDL + "input")
+                yield _Operation(part, name, operation, "" if taken is None else taken.get("message", ""))
+
+
+def _bound(parts: list[Part], operation: _Operation) -> Iterator[etree._Element]:
+    """The same operation in the bindings of its port type."""
+    for part in parts:
+        for binding in part.root.iterchildren(WSDL + "binding") if part.is_wsdl else ():
+            if binding.get("type") == operation.port_type:
+                for bound in list(binding.iterchildren(WSDL + "operation")):
+                    if bound.get("name") == operation.element.get("name"):
+                        yield bound
+
+
+def _leave_out(parts: list[Part], operation: _Operation) -> None:
+    for element in (operation.element, *_bound(parts, operation)):
+        element.getparent().remove(element)
+
+
+def _forget_answers(
+    parts: list[Part], operation: _Operation, without: dict[str, Reference], missing: list[Missing]
+) -> None:
+    """An answer or a fault whose form is lost: the operation can be called, and answers what nobody described."""
+    for node in operation.element.findall(WSDL + "output") + operation.element.findall(WSDL + "fault"):
+        lost = without.get(node.get("message", ""))
+        if lost is None:
+            continue
+        what = local(node.tag)
+        operation.part.repairs.append(
+            f"does not know the {what} of {operation.element.get('name')}: {_explained(lost, missing)}"
+        )
+        if what == "fault":
+            operation.element.remove(node)
+            for bound in _bound(parts, operation):
+                for fault in bound.findall(WSDL + "fault"):
+                    if fault.get("name") == node.get("name"):
+                        bound.remove(fault)
+        else:
+            node.set("message", _nothing(operation))
+
+
+def _nothing(operation: _Operation) -> str:
+    """A message that says nothing."""
+    name = f"{operation.element.get('name')}AnswersAnything"
+    part = operation.part
+    if all(node.get("name") != name for node in part.root.iterchildren(WSDL + "message")):
+        part.root.insert(part.root.index(operation.element.getparent()), etree.Element(WSDL + "message", name=name))
+    return full(part.namespace, name)
 
 
 def _replace(reference: Reference) -> None:
@@ -274,7 +329,8 @@ def _explained(reference: Reference, missing: list[Missing]) -> str:
     gap = _gap(reference, missing)
     if gap is not None:
         file = re.split(r"[/\\=]", gap.location)[-1] or "schema"
-        file = file if file.lower().endswith((".xsd", ".wsdl")) else f"{file}.xsd"
+        ending = ".xsd" if kind in SCHEMA_KINDS.values() else ".wsdl"
+        file = file if file.lower().endswith((".xsd", ".wsdl")) else f"{file}{ending}"
         return (
             f"{where} needs the {shown}, which would come from the import in line {gap.line} of {gap.part.location}; "
             f"its location {gap.location} cannot be read: {gap.why}. Get that file from the partner, save it as {file} "

@@ -122,6 +122,10 @@ def _mend_counts(schema: etree._Element, counted: Count) -> None:
                 continue
             counted[f'took {attribute}="{value}" as no limit'] += 1
             element.set(attribute, "0" if attribute == "minOccurs" else "unbounded")
+        most = element.get("maxOccurs", "1")
+        if most.isdigit() and int(element.get("minOccurs", "1")) > int(most) > 0:
+            counted["took a minOccurs above maxOccurs as maxOccurs too"] += 1
+            element.set("maxOccurs", element.get("minOccurs", "1"))
 
 
 def _mend_names(schema: etree._Element, counted: Count) -> None:
@@ -163,6 +167,21 @@ def _mend_elements(schema: etree._Element, counted: Count) -> None:
         for extra in inside[1:]:
             counted["dropped a second type of an element"] += 1
             _remove(extra)
+
+
+def _mend_derivations(schema: etree._Element, counted: Count) -> None:
+    """A type that extends another one says so inside complexContent; a group cannot hold itself."""
+    for owner in list(schema.iter(XS + "complexType")):
+        for child in owner.findall(XS + "extension") + owner.findall(XS + "restriction"):
+            counted[f"put an {local(child.tag)} that stood directly in a type into complexContent"] += 1
+            content = etree.Element(XS + "complexContent")
+            owner.replace(child, content)
+            content.append(child)
+    for group in schema.iterchildren(XS + "group", XS + "attributeGroup"):
+        for inner in list(group.iter(group.tag)):
+            if inner is not group and local(inner.get("ref", "")) == group.get("name"):
+                counted[f"removed a {local(group.tag)} {group.get('name')} from itself"] += 1
+                _remove(inner)
 
 
 def _mend_complex_types(schema: etree._Element, counted: Count) -> None:
@@ -293,6 +312,7 @@ _STEPS: tuple[Callable[[etree._Element, Count], None], ...] = (
     _mend_counts,
     _mend_names,
     _mend_elements,
+    _mend_derivations,
     _mend_complex_types,
     _mend_alls,
     _mend_simple_types,
@@ -305,11 +325,14 @@ _STEPS: tuple[Callable[[etree._Element, Count], None], ...] = (
 def _agree_with_files(part: Part, schema: etree._Element, files: dict[str, Part]) -> None:
     """An import names the namespace its file really has; what has another namespace is imported, not included."""
     own = schema.get("targetNamespace") or None
-    for link in schema.iterchildren(XS + "import", XS + "include"):
+    for link in list(schema.iterchildren(XS + "import", XS + "include")):
         file = files.get(link.get("schemaLocation", ""))
         if file is None or file.is_wsdl:
             if file is not None:
-                link.attrib.pop("schemaLocation")  # a WSDL that is imported as a schema: its types are known anyway
+                _take_schemas(part, file)
+                link.attrib.pop("schemaLocation")
+            if link.tag == XS + "include":  # of nothing, or of a WSDL
+                schema.remove(link)
             continue
         namespace = link.get("namespace")
         if link.tag == XS + "import" and file.namespace and namespace != file.namespace:
@@ -319,6 +342,16 @@ def _agree_with_files(part: Part, schema: etree._Element, files: dict[str, Part]
             part.repairs.append(f"imported {file.name}, which was included but has the namespace {file.namespace}")
             link.tag = XS + "import"
             link.set("namespace", file.namespace)
+
+
+def _take_schemas(part: Part, wsdl: Part) -> None:
+    """A WSDL that is imported as if it were a schema: its schemas are what is meant."""
+    if wsdl is part or not part.is_wsdl:
+        return
+    types = part.root.find(WSDL + "types")
+    for schema in wsdl.schemas():
+        types.append(copy.deepcopy(schema))
+    part.repairs.append(f"took the schemas of {wsdl.name}, which is imported as one")
 
 
 def _redefine(part: Part, schema: etree._Element, link: etree._Element, files: dict[str, Part]) -> None:

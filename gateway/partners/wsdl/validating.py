@@ -50,8 +50,9 @@ def _written(parts: list[Part], folder: Path) -> Path:
             schemas.append((name, schema))
             if part.is_wsdl and len(schema):
                 inline[schema.get("targetNamespace") or None].append(name)
+    included = {link.get("schemaLocation") for _, schema in schemas for link in schema.iterchildren(XS + "include")}
     namespaces: dict[str | None, str] = {}
-    for name, schema in schemas:
+    for name, schema in sorted(schemas, key=lambda one: one[0] in included):
         own = schema.get("targetNamespace") or None
         for link in list(schema.iterchildren(XS + "import")):
             if link.get("namespace") == own:
