@@ -316,12 +316,15 @@ def load_settings(folder: Path) -> Settings:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path} does not exist: make one with `gateway init --folder {path.parent}`."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise ConfigurationError(f"{path} is no text in UTF-8 (line {line}): save it as UTF-8, not ANSI.") from None
+    except (OSError, tomllib.TOMLDecodeError) as problem:
         raise ConfigurationError(f"{path} cannot be read: {problem}.") from None
 
 
@@ -391,13 +394,22 @@ def _read_secrets(path: Path, auth: dict[str, Any]) -> None:
 
 
 def _one_line(path: Path, problem: ValidationError) -> str:
-    """The first thing wrong, without the value: it may be a password."""
-    first = problem.errors(include_input=False, include_url=False, include_context=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    """The first thing wrong, without the value: it may be a password. A misspelt key explains one that is missing."""
+    found = problem.errors(include_input=False, include_url=False, include_context=False)
+    first = min(found, key=lambda one: one["type"] != "extra_forbidden")
+    key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).removeprefix(".")
+    told = WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     more = f" ({problem.error_count() - 1} more)" if problem.error_count() > 1 else ""
     variable = "GATEWAY_" + key.replace(".", "__").upper()
     source = f"The environment variable {variable}" if variable in os.environ else f"{path}: {key}"
-    return f"{source}: {first['msg']}{more}."
+    return f"{source}: {told}{more}."
+
+
+WORDS = {
+    "extra_forbidden": "there is no such key: it may be misspelt, or belong to another table",
+    "missing": "it is missing",
+}
+"""What pydantic says in words of programmers."""
 
 
 def _check_routes(settings: Settings) -> None:

@@ -23,7 +23,8 @@ def _is_xpath(text: str) -> str:
 Xpath = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_is_xpath)]
 FileName = Annotated[str, Field(min_length=1, max_length=200)]
 """A path below the facade's folder, or gateway:... for what ships with the gateway."""
-FacadeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+FACADE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
+FacadeName = Annotated[str, Field(pattern=FACADE_NAME)]
 """The last part of its address."""
 WITHOUT_OPERATION = ("single", "hl7-string")
 """Styles whose operations every vendor calls otherwise."""

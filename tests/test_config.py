@@ -127,19 +127,19 @@ def test_settings_cannot_be_changed_while_the_gateway_runs(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("prot = 1", "gateway.toml: prot: Extra inputs"),
-        ("[server]\nprot = 1", "server.prot: Extra inputs"),
+        ("prot = 1", "gateway.toml: prot: there is no such key"),
+        ("[server]\nprot = 1", "server.prot: there is no such key"),
         ("[server]\nport = 70000", "server.port: Input should be less than or equal to 65535"),
         ('utc_offset = "+99:00"', "utc_offset: String should match"),
         ('utc_offset = "Asia/Shanghai"', "utc_offset: String should match"),
-        ('database_url = "mysql://u:hidden@h/x"', "database_url: Value error, must be postgresql://"),
+        ('database_url = "mysql://u:hidden@h/x"', "database_url: must be postgresql://"),
         ('database_url = "oracle://u:hidden@h/x"\nx = 1', "(1 more)"),
         ("hospital_code = 1", "Cannot overwrite a value"),
-        ("[[rules.charge_points]]\ncharge_point = 'SOMETIMES'", "rules.charge_points.0.charge_point: Input should be"),
+        ("[[rules.charge_points]]\ncharge_point = 'SOMETIMES'", "rules.charge_points[1].charge_point: Input should be"),
         ('partners = ["HIS"]', "partners is no key of this file"),
         ('folder = "/x"', "folder is no key of this file"),
         ('[[routes]]\noperation = "ReportStatus"\npartners = ["NOBODY"]', "routes[1] names the partner NOBODY"),
-        ("[[routes]]\noperation = 'ReportStatus'\npartners = []", "routes.0.partners: "),
+        ("[[routes]]\noperation = 'ReportStatus'\npartners = []", "routes[1].partners: "),
         ("= broken", "gateway.toml cannot be read: "),
     ],
 )
@@ -155,14 +155,14 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path):
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path):
     (tmp_path / "gateway.toml").write_bytes(b"\xff\xfe")
-    assert "gateway.toml cannot be read: " in mistake(tmp_path)
+    assert "gateway.toml is no text in UTF-8 (line 1)" in mistake(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "named"),
     [
         ("GATEWAY_SERVER__PORT", "abc", "The environment variable GATEWAY_SERVER__PORT: Input should be"),
-        ("GATEWAY_DATABASE_URL", "mysql://u:hidden@h/x", "GATEWAY_DATABASE_URL: Value error, must be postgresql://"),
+        ("GATEWAY_DATABASE_URL", "mysql://u:hidden@h/x", "GATEWAY_DATABASE_URL: must be postgresql://"),
         ("GATEWAY_DATABASE_URL_FILE", "/nowhere", "GATEWAY_DATABASE_URL_FILE names /nowhere, which cannot be read"),
         ("GATEWAY_SERVER", "{hidden", "GATEWAY_SERVER, or one whose name begins so, must be written as JSON"),
         ("GATEWAY_ROUTES", "hidden", "GATEWAY_ROUTES, or one whose name begins so, must be written as JSON"),
@@ -180,7 +180,8 @@ def test_a_mistake_in_the_environment_names_the_variable(
 @pytest.mark.parametrize(
     ("partner", "named"),
     [
-        ("", "partner.toml: url: Field required"),
+        ("", "partner.toml: url: it is missing."),
+        ('urll = "http://his/"', "partner.toml: urll: there is no such key: it may be misspelt"),
         ('url = "ftp://his/"', "url: URL scheme should be 'http' or 'https'"),
         ('url = "his"', "url: Input should be a valid URL"),
         ('url = "http://his/"\nname = "X"', "name, folder and files are no keys, leave them out"),
@@ -194,6 +195,14 @@ def test_a_mistake_about_a_partner_names_its_file(tmp_path: Path, partner: str, 
     told = mistake(site(tmp_path, partners={"HIS": partner}))
     assert f"{tmp_path}/partners/HIS/partner.toml" in told
     assert named in told
+
+
+def test_a_file_saved_by_an_editor_of_windows_is_read_or_said_how_to_save(tmp_path: Path):
+    main = site(tmp_path) / "gateway.toml"
+    main.write_bytes(b"\xef\xbb\xbf" + main.read_bytes())
+    assert load_settings(tmp_path).hospital_code == "H1"
+    main.write_bytes(b'hospital_code = "H1"\n# \xbc\xec\xd1\xe9\n')
+    assert mistake(tmp_path) == f"{main} is no text in UTF-8 (line 2): save it as UTF-8, not ANSI."
 
 
 RULES = [Rules, RecordRules, ChargePointRule, CriticalRules, CriticalTimesRule, CriticalLevel]
@@ -293,10 +302,10 @@ def test_a_channel_reads_its_secret_from_a_file_beside_the_settings(tmp_path: Pa
         (f'{LEVEL}notifiers = ["duty"]\n', "rules.critical.chain[1] names the notifier duty"),
         (f"[[notifiers]]\n{DUTY}[[notifiers]]\n{DUTY}", "two notifiers have the same name"),
         (f'[[notifiers]]\n{DUTY}secret_file = "none"\n', "secret_file cannot be read"),
-        ('[[notifiers]]\nkind = "pigeon"\nname = "x"\n', "notifiers.0"),
-        (f'{LEVEL}receivers = ["A,B"]\n', "rules.critical.chain.0.receivers.0"),
+        ('[[notifiers]]\nkind = "pigeon"\nname = "x"\n', "notifiers[1]"),
+        (f'{LEVEL}receivers = ["A,B"]\n', "rules.critical.chain[1].receivers[1]"),
         ("[rules.critical]\nreceive_minutes = 0\n", "rules.critical.receive_minutes"),
-        ('[[rules.critical.chain]]\nstage = "LUNCH"\nlevel = 1\n', "rules.critical.chain.0.stage"),
+        ('[[rules.critical.chain]]\nstage = "LUNCH"\nlevel = 1\n', "rules.critical.chain[1].stage"),
     ],
 )
 def test_a_mistake_about_the_chain_or_a_channel_is_named(tmp_path: Path, lines: str, named: str):
@@ -319,7 +328,7 @@ def test_a_port_of_hl7_takes_the_standard_messages(tmp_path: Path):
         (PORT + PORT.replace("6661", "6662"), "same name"),
         (PORT + PORT.replace("LAB", "LAB2"), "same port"),
         (PORT + 'hospital_code = "ELSE"', "none of the hospitals"),
-        (PORT.replace("10.0.0.0/8", "10.0.0.1/8"), "hl7.0.addresses"),
+        (PORT.replace("10.0.0.0/8", "10.0.0.1/8"), "hl7[1].addresses"),
         (PORT + '[[hl7.messages]]\ntypes = ["ORM"]\nrequest = "x.xsl"', "types"),
     ],
 )

@@ -134,7 +134,7 @@ def _usage(error: typer.TyperException) -> str:
     """What is wrong with the command, and where its help is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "gateway"
-    text = error.format_message().strip()
+    text = error.format_message().strip().replace("Value error, ", "")
     return (
         f"{text if text.endswith('.') else text + '.'} See `{command} --help`." if text else f"See `{command} --help`."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +15,7 @@ from lxml import etree
 from gateway.cli.terminal import FAILED, HERE, WRONG, Failure, Folder, note, plain_table, say, show
 from gateway.config import Settings, load_settings, read_facade
 from gateway.contract import Contract
-from gateway.facade_config import Facade
+from gateway.facade_config import FACADE_NAME, Facade
 from gateway.mapping.codes import NoCodeTables
 from gateway.mapping.errors import StylesheetBroken
 from gateway.mapping.stylesheet import STANDARD, STANDARD_FOLDER
@@ -38,7 +39,7 @@ def list_facades(folder: Folder = HERE) -> None:
     settings = load_settings(folder)
     table = plain_table("FACADE", "ADDRESS", "STYLE", "CALLERS", "FUNCTIONS")
     for facade in settings.facades:
-        functions = ", ".join(facade.functions)
+        functions = "every operation" if is_whole(facade) else ", ".join(facade.functions)
         table.add_row(facade.name, address(settings, facade), facade.style, callers(facade), functions)
     show(table)
     note(f"Sets that ship, for `gateway facade add NAME --from SET`: {', '.join(sets())}.")
@@ -55,6 +56,12 @@ def add(
     """Make a facade of a set: its settings, stylesheets and samples, to be changed. Nothing is overwritten."""
     if source not in sets():
         raise Failure(f"There is no set {source}; there are {', '.join(sets())}.", WRONG)
+    if not re.fullmatch(FACADE_NAME, name):
+        raise Failure(
+            f"A facade's name, the end of its address, has 1 to 40 letters, digits, - and _, such as PACS; {name} has "
+            "not.",
+            WRONG,
+        )
     target = folder / "facades" / name
     if target.exists():
         raise Failure(f"{target} exists already and is never overwritten.")
@@ -93,7 +100,7 @@ def check(
     for problem in broken:
         say(f"✗ {problem}")
     if broken:
-        raise Failure(f"{len(broken)} of its stylesheets cannot be used.", FAILED)
+        raise Failure(f"{len(broken)} of the above must be put right.", FAILED)
     say(f"✓ {facade.style} at {address(settings, facade)}, called by {callers(facade)}")
     for said in warnings(facade):
         note(f"{name}: {said}.")
@@ -121,9 +128,13 @@ def check(
 
 
 def compiled(facade: Facade) -> Iterator[str]:
-    """What is wrong with its stylesheets."""
+    """What is wrong with its stylesheets, and with the operations it names."""
     from gateway.facades.door import Door
 
+    known = {operation.name for operation in Contract().operations}
+    for function, carried_out in facade.functions.items():
+        if carried_out.operation and carried_out.operation not in known:
+            yield f"functions.{function}: our contract has no operation {carried_out.operation}"
     translation = Door(facade).translation
     for sheet in dict.fromkeys(translation.sheets()):
         try:
@@ -157,6 +168,11 @@ def callers(facade: Facade) -> str:
     """Who may call, and how that is proven."""
     who = facade.client or "any client"
     return f"{who}, by address" if facade.addresses else f"{who}, by password"
+
+
+def is_whole(facade: Facade) -> bool:
+    """Whether its functions are the operations of our contract, by their own names."""
+    return set(facade.functions) == {operation.name for operation in Contract().operations}
 
 
 def sets() -> list[str]:

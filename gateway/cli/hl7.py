@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(log_file: LogFile = None, parent: Parent = None, folder: Folder = HERE) -> None:
-    """Run the process that takes HL7 at the ports of [[hl7]] alone; `gateway serve` runs it with all others."""
+    """Run the process that takes HL7 at the ports of gateway.toml alone; `gateway serve` runs it with all others."""
     if parent is not None:
         die_with(parent)
     from gateway.bootstrap.hl7 import run_hl7_server

@@ -111,6 +111,9 @@ def _add_example(settings: Settings, name: str, kind: str, target: Path) -> None
     _tell_made(target)
     if secret is not None:
         say(f"Write the password of {values.get('username', name)} into {target / secret}.")
+    if polled := sorted({poll["operation"] for poll in values.get("polls", ())}):
+        rights = " ".join(f"--right {one}" for one in polled)
+        say(f"What is read from it comes in as a client of its name: `gateway client add {name} {rights}`.")
     say("Routes to add to gateway.toml, those that are right:")
     _propose_routes(settings, name, dict.fromkeys(key.partition(".")[0] for key in operations))
     say("")

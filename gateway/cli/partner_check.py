@@ -83,9 +83,11 @@ def check(
 def broken_files(settings: Settings, partner: Partner) -> Iterator[str]:
     """What is wrong with the files of a partner that has a contract of its own, one line each."""
     dialect = Hook if partner.dialect == HOOK else Mapped
-    mapped = dialect(partner, surroundings(settings, Codes()))
+    around = surroundings(settings, Codes())
+    mapped = dialect(partner, around)
     for operation in partner.operations:
         try:
+            sample_of(partner, operation, around.contract, around.wire)
             mapped.operation_of(mapped.mapping(*operation.split(".", 1)))
         except WRONG_FILES as problem:
             yield f"Partner {partner.name}, {operation}: {problem}"
@@ -154,7 +156,8 @@ class Checked:
                 say(f"✓ {partner.wsdl}: port {port.name} of SOAP {port.soap_version}, {count} operations")
                 return port
         known = ", ".join(f"{port.service}/{port.name} (SOAP {port.soap_version})" for port in ports)
-        self._no(f"{partner.wsdl} has no port {partner.port or ''} of SOAP {partner.soap_version}; it has {known}")
+        wanted_port = f"port {partner.port}" if partner.port else "port"
+        self._no(f"{partner.wsdl} has no {wanted_port} of SOAP {partner.soap_version}; it has {known}")
         return None
 
     def _schema(self) -> etree.XMLSchema | None:
@@ -361,7 +364,7 @@ def show_message(envelope: etree._Element) -> None:
 def show_lines(text: str) -> None:
     """A message of HL7, a segment on each line; the body of a hook."""
     for line in text.splitlines():
-        say(line)
+        say(line, indent=len(line) - len(line.lstrip(" ")))
 
 
 def _inside(text: str) -> etree._Element | str | None:

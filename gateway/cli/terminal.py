@@ -44,9 +44,9 @@ def one_line(text: str) -> str:
     return " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text).split())
 
 
-def say(text: str) -> None:
+def say(text: str, indent: int = 0) -> None:
     """One line of what was asked for."""
-    sys.stdout.write(one_line(text) + "\n")
+    sys.stdout.write(" " * indent + one_line(text) + "\n")
     sys.stdout.flush()
 
 

@@ -87,9 +87,9 @@ class FacadeServer:
             return Answer(405, PLAIN, b"Method not allowed\n", (("Allow", "GET, HEAD, POST"),))
         return self._page(door, str(environ.get("QUERY_STRING", "")))
 
-    def list(self) -> list[tuple[str, str]]:
-        """Name and description of each."""
-        return [(name, door.description) for name, door in self._doors.items()]
+    def list(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Name, style and functions of each, for the page that lists them."""
+        return [(name, door.facade.style, tuple(door.facade.functions)) for name, door in self._doors.items()]
 
     def _page(self, door: Door, query: str) -> Answer:
         if query.strip().lower() in ("wsdl", "singlewsdl"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from ipaddress import ip_address
 from xml.sax.saxutils import escape
 
@@ -200,11 +199,6 @@ class Door:
     def content_type(self, version: SoapVersion) -> str:
         """Of its answers."""
         return version.content_type.replace("utf-8", self.facade.charset)
-
-    @cached_property
-    def description(self) -> str:
-        """For the page that lists all doors."""
-        return f"{self.facade.style}: {', '.join(name for name in self.facade.functions)}"
 
 
 def _blot(element: etree._Element, secret: str) -> bool:

@@ -117,11 +117,24 @@ def _first_of(path: Path, problem: etree.XSLTParseError) -> str:
     entries = list(problem.error_log)
     entry = next((one for one in entries if one.line and one.filename != "<string>"), entries[0] if entries else None)
     where = f"{entry.filename or path}, line {entry.line}" if entry is not None else str(path)
-    return f"{where}: {entry.message if entry is not None else problem}."
+    words = entry.message if entry is not None else str(problem)
+    if words.startswith("compilation error"):  # the entry behind it says what; it is about the stylesheet alone
+        words = entries[-1].message.replace(" : ", ": ")
+    return f"{where}: {words.rstrip('.')}."
 
 
 def _where(problem: etree.XSLTApplyError) -> str:
     """The line of the stylesheet; what libxslt says may hold a value of the message, unless the author wrote it."""
     entries = list(problem.error_log)
     line = next((entry.line for entry in entries if entry.line), 0)
-    return f"it cannot be applied (line {line})." if line else "it cannot be applied."
+    why = next((WRONG_XPATH[entry.type_name] for entry in entries if entry.type_name in WRONG_XPATH), "")
+    where = f"it cannot be applied (line {line})" if line else "it cannot be applied"
+    return f"{where}: {why}." if why else f"{where}."
+
+
+WRONG_XPATH = {
+    "XPATH_UNKNOWN_FUNC_ERROR": "it calls a function that does not exist",
+    "XPATH_UNDEF_VARIABLE_ERROR": "it names a variable that is not declared",
+    "XPATH_UNDEF_PREFIX_ERROR": "it uses a prefix that is not declared",
+}
+"""What libxslt notices only while it works, and can be told because it is about the stylesheet alone."""

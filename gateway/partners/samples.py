@@ -18,6 +18,8 @@ def sample_of(partner: Partner, key: str, contract: Contract, wire: Wire) -> Any
     Raises MappingFailed when the partner's file holds no such message.
     """
     operation = key.partition(".")[0]
+    if operation not in {one.name for one in contract.operations}:
+        raise MappingFailed(f"partner.toml has [operations.{operation}], which is no operation of our contract.")
     theirs = partner.path("samples") / f"{key}.request.xml"
     path = theirs if theirs.is_file() else contract.sample(operation)
     try:

@@ -66,9 +66,14 @@ class IndexPage:
     """The page, ready to be sent."""
 
     def __init__(
-        self, contract: Contract, documents: Documents, endpoint_url: str, facades: Iterable[tuple[str, str]] = ()
+        self,
+        contract: Contract,
+        documents: Documents,
+        endpoint_url: str,
+        facades: Iterable[tuple[str, str, tuple[str, ...]]] = (),
     ) -> None:
-        """`facades`: name and description of each."""
+        """`facades`: name, style and functions of each."""
+        every = {operation.name for operation in contract.operations}
         environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
@@ -89,7 +94,9 @@ class IndexPage:
                 faults=families(MessageFault.catalogue()),
                 refusals=families(RequestRefused.catalogue()),
                 health=HEALTH,
-                facades=list(facades),
+                facades=[
+                    (name, style, () if set(functions) == every else functions) for name, style, functions in facades
+                ],
             )
             .encode()
         )

@@ -34,7 +34,7 @@ def test_a_facade_is_never_overwritten(empty_site: Path, gateway: Command):
 def test_what_is_not_there_is_told_with_what_is(empty_site: Path, gateway: Command):
     assert "hip-hl7v3" in gateway("facade", "add", "X", "--from", "nothing").err
     assert "known are: none" in gateway("facade", "check", "X").err
-    assert gateway("facade", "add", "a b", "--from", "call").code == 2
+    assert "has 1 to 40 letters, digits, - and _" in gateway("facade", "add", "检验", "--from", "call").mistake
     assert list((empty_site / "facades").glob("*")) == []
 
 
@@ -43,6 +43,23 @@ def test_the_list_names_addresses_and_sets(empty_site: Path, gateway: Command):
     said = gateway("facade", "list")
     assert "/facade/HIP" in said.out
     assert "request-header-body" in said.err
+
+
+def test_a_facade_for_every_operation_is_listed_as_that(empty_site: Path, gateway: Command):
+    gateway("facade", "add", "HIP", "--from", "call")
+    assert gateway("facade", "list").out.splitlines()[1].rstrip().endswith("every operation")
+
+
+def test_an_operation_our_contract_does_not_have_is_told_before_a_vendor_meets_it(empty_site: Path, gateway: Command):
+    gateway("facade", "add", "HIP", "--from", "call")
+    settings = empty_site / "facades" / "HIP" / "facade.toml"
+    settings.write_text(
+        settings.read_text("utf-8").replace('operation = "ReportStatus"', 'operation = "Report"'), "utf-8"
+    )
+    said = gateway("facade", "check", "HIP")
+    assert said.code == 1
+    assert "✗ functions.ReportStatus: our contract has no operation Report" in said.out
+    assert "our contract has no operation Report" in gateway("check").out
 
 
 def test_a_broken_stylesheet_is_told_by_file_and_line(empty_site: Path, gateway: Command):

@@ -75,6 +75,26 @@ def test_a_broken_stylesheet_is_told_with_its_line(gateway: Command, pacs: Path)
     assert "gateway: 1 of the above must be put right." in said.err
 
 
+def test_a_function_nobody_has_is_told_without_what_the_message_holds(gateway: Command, pacs: Path):
+    replace(
+        pacs / "SubmitRequisition.request.xsl",
+        '<xsl:copy-of select="*"/>',
+        '<A><xsl:value-of select="g:kode(Patient/PatientName)"/></A>',
+    )
+    said = gateway("partner", "check", "PACS2", "--operation", "SubmitRequisition")
+    assert "it calls a function that does not exist" in said.out
+    assert "王" not in said.out
+
+
+def test_an_operation_our_contract_does_not_have_is_told_here_and_by_the_check_of_the_site(
+    gateway: Command, site: Path, pacs: Path
+):
+    replace(pacs / "partner.toml", "[operations.SubmitRequisition]", "[operations.SubmitRequest]")
+    wanted = "partner.toml has [operations.SubmitRequest], which is no operation of our contract."
+    assert wanted in gateway("partner", "check", "PACS2").out
+    assert wanted in gateway("check").out
+
+
 def test_a_broken_stylesheet_also_fails_the_check_of_the_site(gateway: Command, site: Path, pacs: Path):
     replace(pacs / "SubmitRequisition.request.xsl", "</xsl:stylesheet>", "")
     said = gateway("check")

@@ -92,3 +92,16 @@ def test_a_strange_address_is_text_and_no_markup():
 def test_the_page_is_the_same_each_time():
     assert IndexPage(CONTRACT, DOCUMENTS, URL).render() == CONTENT
     assert len(CONTENT) < 64 * 1024
+
+
+def test_facades_stand_on_the_page_with_their_whole_address_and_what_they_take():
+    every = tuple(operation.name for operation in CONTRACT.operations)
+    facades = [("LIS", "call", every), ("US", "tech-service", ("登记", "1001"))]
+    page = IndexPage(CONTRACT, DOCUMENTS, URL, facades).render().decode()
+    for wanted in (
+        f"{URL.rpartition('/')[0]}/facade/LIS",
+        'href="facade/US?wsdl"',
+        "every operation below",
+        "登记, 1001",
+    ):
+        assert wanted in page
