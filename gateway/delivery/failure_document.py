@@ -65,7 +65,10 @@ CODES = {
     ),
     "TIMEOUT": ("No complete answer in time.", "how the partner is doing; `total_seconds`"),
     "CUT-OFF": ("The connection ended before the answer was complete, or what came was not HTTP.", "the partner's log"),
-    "HTTP-nnn": ("An HTTP status without a SOAP message.", "the partner's web server or a proxy before it"),
+    "HTTP-nnn": (
+        "An HTTP status without a SOAP message, or from a hook without a clear answer.",
+        "the partner's web server or a proxy before it; the detail with the attempt",
+    ),
     "EMPTY": ("HTTP 200 without content.", "the partner's log"),
     "NOT-XML": (
         "HTTP 200 with something else, such as a login page, or XML that cannot be read.",
@@ -100,7 +103,10 @@ CODES = {
         "the table says.",
         "`gateway codes unmapped`; [code mapping](../codes.md)",
     ),
-    "UNREADABLE": ("The string in a reply holds no message that can be read.", "the detail; the partner's program"),
+    "UNREADABLE": (
+        "The string in a reply, or the reply of a hook, holds no message that can be read.",
+        "the detail; the partner's program",
+    ),
     "UNCLEAR": (
         "The answer holds none of the values that mean yes, no or not now.",
         "`success` in partner.toml; the partner's program",

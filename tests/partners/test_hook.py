@@ -516,6 +516,47 @@ def test_money_whose_answer_was_lost_waits_for_a_person_unless_a_repetition_is_s
     assert oa.posted == []
 
 
+BOOKS = f"""<xsl:stylesheet {XSL} exclude-result-prefixes="g">
+  <xsl:template match="/Json">
+    <Response><Transactions><xsl:for-each select="bill"><Transaction>
+      <Operation>ChargeItem</Operation><GatewayTxnNo>G1</GatewayTxnNo><SenderCode>PACS</SenderCode>
+      <MessageId>GW-1</MessageId><ReceivedAt>2026-11-16T10:00:00+08:00</ReceivedAt><ResultCode>0</ResultCode>
+      <ChargeNo><xsl:value-of select="g:request('ChargeNo')"/></ChargeNo>
+      <HisChargeNo><xsl:value-of select="."/></HisChargeNo>
+      <TransactionState>CONFIRMED</TransactionState>
+    </Transaction></xsl:for-each></Transactions></Response>
+  </xsl:template>
+</xsl:stylesheet>"""
+
+
+def test_money_whose_answer_was_lost_is_asked_for_where_that_can_be_asked(oa: Receiver, tmp_path: Path):
+    (tmp_path / "books.xsl").write_text(BOOKS)
+    query = {"function": "bill/query", "request": "request.xsl", "response": "books.xsl"}
+    operations = {"ChargeItem": {"request": "request.xsl"}, "QueryTransaction": query}
+    settings = partner(tmp_path, "ChargeItem", {}, url=oa.url, operations=operations)
+    partners = Partners([settings], CONTRACT, WIRE, lambda: datetime.now(UTC))
+
+    def found() -> PartnerAnswer | None:
+        return partners.find_booking("OA", "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN))
+
+    oa.says('{"code": 0, "bill": "B17"}')
+    booked = found()
+    assert booked is not None
+    assert (booked.is_yes, booked.response.his_charge_no) == (True, "B17")
+    oa.says('{"code": 0}')
+    assert found() is None, "it does not know it: it is sent again"
+    for body, status, code in (
+        (PAGE, 200, "QUERY-UNREADABLE"),
+        (PAGE, 500, "QUERY-HTTP-500"),
+        ("", 302, "QUERY-HTTP-302"),
+    ):
+        oa.says(body, status)
+        lost = found()
+        assert lost is not None
+        assert (lost.outcome, lost.code) == (Outcome.UNKNOWN, code)
+    assert {posted.path for posted in oa.posted} == {"/api/bill/query"}
+
+
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
