@@ -135,6 +135,28 @@ def request_of(function: str, sender: str, fields: str, *, message_id: str = "")
     )
 
 
+def ordered(values: Mapping[str, Any]) -> str:
+    """The fields of a requisition of one item for a patient of the wards; with action CANCEL it is taken back."""
+    number = str(values.get("requisition_no") or new_number("SQ"))
+    return (
+        element("Action", values.get("action", "NEW"))
+        + element("RequisitionNo", number)
+        + element("RequisitionType", values.get("requisition_type", "EXAM"))
+        + "<Patient><PatientId>P0000123456</PatientId>"
+        + element("PatientName", values.get("name", "王示例"))
+        + "<SexCode>男</SexCode><BirthDate>1968-04-17 00:00:00</BirthDate></Patient>"
+        + "<Visit><VisitType>住院</VisitType><VisitNo>ZY20260012345</VisitNo></Visit>"
+        + "<ReleaseEvent>NURSE_SENT</ReleaseEvent><Priority>ROUTINE</Priority>"
+        + "<OrderingDeptCode>2001</OrderingDeptCode><OrderingDoctorCode>D1066</OrderingDoctorCode>"
+        + "<OrderingDoctorName>赵示例</OrderingDoctorName>"
+        + element("OrderedAt", when(values, "%Y-%m-%d %H:%M:%S"))
+        + "<PerformDeptCode>0103</PerformDeptCode><Pregnant>否</Pregnant><Items><Item><ItemSeq>1</ItemSeq>"
+        + element("OrderNo", f"YZ{number[2:]}")
+        + element("ItemCode", values.get("item", "CT0203"))
+        + "<ItemName>胸部CT平扫+增强</ItemName><Quantity>1</Quantity></Item></Items>"
+    )
+
+
 def handled(values: Mapping[str, Any], number: str, doctor: str, acted_at: str) -> str:
     """The fields by which a doctor answers a critical value; `acted_at` as the vendor writes times."""
     return (

@@ -13,7 +13,16 @@ from typing import Any
 from lxml import etree
 from lxml.builder import E, ElementMaker
 
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, handled, new_number, request_of, strings
+from gateway.simulators.vendors.calling import (
+    HOSPITAL_TIME,
+    Sent,
+    flat,
+    handled,
+    new_number,
+    ordered,
+    request_of,
+    strings,
+)
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.call_interface import CallInterface
 from gateway.styles.served import Served
@@ -53,22 +62,25 @@ class Emr(Vendor):
         return _said(code, text)
 
     def sends(self) -> Mapping[str, Send]:
-        return {"AcknowledgeCriticalValue": self._acknowledge}
+        return {"SubmitRequisition": self._order, "AcknowledgeCriticalValue": self._acknowledge}
+
+    def _call(self, function: str, values: Mapping[str, Any], fields: str) -> Sent:
+        """Who calls is said in msgHeader."""
+        name, password = self.login or ("", "")
+        header = {"serverName": function, "format": "XML", "callOperator": name, "certificate": password}
+        number = str(values.get("message_id") or new_number(self.name))
+        told = request_of(function, self.name, fields, message_id=number)
+        head = flat("root", {**header, "msgNo": number})
+        return Sent("/facade/EMR", strings("CallInterface", self.namespace, msgHeader=head, msgBody=told), basic=False)
+
+    def _order(self, values: Mapping[str, Any]) -> Sent:
+        """A doctor orders in the record."""
+        return self._call("SubmitRequisition", values, ordered(values))
 
     def _acknowledge(self, values: Mapping[str, Any]) -> Sent:
-        """A doctor answers on the record's own screen; who calls is said in msgHeader."""
-        name, password = self.login or ("", "")
-        header = E.root(
-            E.serverName("AcknowledgeCriticalValue"),
-            E.format("XML"),
-            E.callOperator(name),
-            E.certificate(password),
-            E.msgNo(new_number(self.name)),
-        )
+        """A doctor answers on the record's own screen."""
         fields = handled(values, "YJ", "赵䶮", f"{datetime.now(HOSPITAL_TIME):%Y-%m-%d %H:%M:%S}")
-        told = request_of("AcknowledgeCriticalValue", self.name, fields)
-        head = etree.tostring(header, encoding="unicode")
-        return Sent("/facade/EMR", strings("CallInterface", self.namespace, msgHeader=head, msgBody=told), basic=False)
+        return self._call("AcknowledgeCriticalValue", values, fields)
 
     def _record(self, question: Question) -> Said:
         """Documents of this visit or of all; with ViewMode 1 only a link."""

@@ -15,7 +15,16 @@ from lxml import etree
 from lxml.builder import E
 
 from gateway.simulators.memory import Record
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Sent, element, handled, new_number, request_of, strings
+from gateway.simulators.vendors.calling import (
+    HOSPITAL_TIME,
+    Sent,
+    element,
+    handled,
+    new_number,
+    ordered,
+    request_of,
+    strings,
+)
 from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send, Vendor
 from gateway.styles.plain import Single
 from gateway.styles.served import Served
@@ -78,27 +87,7 @@ class His(Vendor):
         return Sent("/facade/HIS", body, charset="gbk", action="http://tempuri.org/HIPService")
 
     def _order(self, values: Mapping[str, Any]) -> Sent:
-        """A requisition of one item for a patient of the wards; CANCEL takes it back."""
-        at = f"{datetime.now(HOSPITAL_TIME):%Y-%m-%d %H:%M:%S}"
-        number = str(values.get("requisition_no") or new_number("SQ"))
-        fields = (
-            element("Action", values.get("action", "NEW"))
-            + element("RequisitionNo", number)
-            + element("RequisitionType", values.get("requisition_type", "EXAM"))
-            + "<Patient><PatientId>P0000123456</PatientId>"
-            + element("PatientName", values.get("name", "王示例"))
-            + "<SexCode>男</SexCode><BirthDate>1968-04-17 00:00:00</BirthDate></Patient>"
-            + "<Visit><VisitType>住院</VisitType><VisitNo>ZY20260012345</VisitNo></Visit>"
-            + element("ReleaseEvent", "NURSE_SENT")
-            + "<Priority>ROUTINE</Priority><OrderingDeptCode>2001</OrderingDeptCode>"
-            + "<OrderingDoctorCode>D1066</OrderingDoctorCode><OrderingDoctorName>赵示例</OrderingDoctorName>"
-            + element("OrderedAt", at)
-            + "<PerformDeptCode>0103</PerformDeptCode><Pregnant>否</Pregnant>"
-            + "<Items><Item><ItemSeq>1</ItemSeq>"
-            + element("OrderNo", f"YZ{number[2:]}")
-            + "<ItemCode>CT0203</ItemCode><ItemName>胸部CT平扫+增强</ItemName><Quantity>1</Quantity></Item></Items>"
-        )
-        return self._call("SubmitRequisition", values, fields)
+        return self._call("SubmitRequisition", values, ordered(values))
 
     def _refunded(self, values: Mapping[str, Any]) -> Sent:
         """The cash desk has given money back; `source` is the system that had charged."""

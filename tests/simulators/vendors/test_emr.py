@@ -48,3 +48,23 @@ def test_a_doctor_answers_a_critical_value_in_the_record(house: House):
     )
     assert (told.code, told.find("ResultContent")) == ("0", "成功"), told.text
     assert house.remembered("PACS", "acknowledgements", critical_id=critical)["opinion"] == "已处理 & 复查 <1h>"
+
+
+def test_a_doctor_orders_in_the_record_and_takes_back_only_what_waits(house: House):
+    waiting, begun = new("SQ"), new("SQ")
+    for number in (waiting, begun):
+        told = house.say("EMR", "SubmitRequisition", requisition_no=number, name="王𠮷䶮㛃")
+        assert (told.find("ResultCode"), told.find("GatewayStatus")) == ("0", "RELEASED"), told.text
+        house.remembered("PACS", "worklist", requisition_no=number)
+    house["PACS"].register(begun)
+    told = [house.say("EMR", "SubmitRequisition", requisition_no=one, action="CANCEL") for one in (waiting, begun)]
+    assert [(one.find("ResultCode"), one.find("ErrorCode")) for one in told] == [("0", ""), ("-1", "REQ-423")]
+    assert "执行科室已登记" in told[1].find("ResultContent")
+    assert house.remembered("PACS", "worklist", requisition_no=waiting)["state"] == "CANCELLED"
+
+
+def test_a_number_of_the_record_that_means_another_order_is_refused(house: House):
+    same = {"requisition_no": new("SQ"), "occurred_at": "2026-11-16T09:05:00+08:00"}
+    assert house.say("EMR", "SubmitRequisition", **same).code == "0"
+    other = house.say("EMR", "SubmitRequisition", **same, item="MR0101")
+    assert (other.find("ResultCode"), other.code) == ("-1", "REQ-409")
