@@ -10,9 +10,12 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from gateway.cli import (
     accept,
@@ -67,8 +70,9 @@ _CODES: dict[type[Exception], int] = {
 }
 
 
-def make_app() -> typer.Typer:
-    """The command with all its groups."""
+@cache
+def _command() -> TyperGroup:
+    """The command with all its groups; put together once, which takes longer than most of what it does."""
     app = typer.Typer(
         name="gateway",
         help="The hospital's SOAP gateway: set it up, run it, say who may call, see what is under way.",
@@ -79,7 +83,7 @@ def make_app() -> typer.Typer:
     app.callback()(_common)
     for group in GROUPS:
         group.add_to(app)
-    return app
+    return get_group(app)
 
 
 def _show_version(wanted: bool) -> None:
@@ -99,7 +103,7 @@ def _common(
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
     try:
-        return int(make_app()(list(arguments), prog_name="gateway", standalone_mode=False) or 0)
+        return int(_command()(list(arguments), prog_name="gateway", standalone_mode=False) or 0)
     except Failure as failure:
         return _tell(str(failure), failure.code)
     except typer.Abort:
