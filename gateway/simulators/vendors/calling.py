@@ -66,10 +66,10 @@ class Gateway:
         request = urllib.request.Request(self.url.rstrip("/") + sent.path, sent.envelope(), headers)  # noqa: S310
         try:
             with _DIRECT.open(request, timeout=SECONDS) as answer:
-                return answer.status, _text(answer)
+                return answer.status, text_of(answer)
         except urllib.error.HTTPError as problem:
             with problem:
-                return problem.code, _text(problem)
+                return problem.code, text_of(problem)
         except OSError as problem:
             return 0, type(problem).__name__
 
@@ -98,7 +98,8 @@ class Pipes:
         return 200, answer.strip(b"\x0b\x1c\r").decode(self.charset, "replace")
 
 
-def _text(answer: Any) -> str:
+def text_of(answer: Any) -> str:
+    """What came back, in the charset it says."""
     body: bytes = answer.read()
     return body.decode(answer.headers.get_content_charset() or "utf-8", "replace")
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from gateway.simulators.memory import Record
-from gateway.simulators.vendors.calling import HOSPITAL_TIME, Pipes, Sent, element, new_number, ours
+from gateway.simulators.vendors.calling import HOSPITAL_TIME, Pipes, element, new_number
 from gateway.simulators.vendors.department import REGISTERED, Department
-from gateway.simulators.vendors.vendor import Carry, Question, Refused, Send
+from gateway.simulators.vendors.toolkits import dotnet
+from gateway.simulators.vendors.vendor import Carry, Message, Question, Refused, Send
 from gateway.styles.plain import Hl7String
 from gateway.styles.served import Served
 from gateway.styles.style import Said
@@ -29,6 +30,7 @@ class Lis(Department):
     prefix = "LAB"
     report_type = "LAB"
     source_type = "1"
+    toolkit = staticmethod(dotnet)
     busy, unknown, unsupported = NO, NO, NO
 
     def functions(self) -> Mapping[str, Carry]:
@@ -144,9 +146,9 @@ class Lis(Department):
             f"FT1|1|{number}||{at}||CG|250310001^血清钾测定|||2|17.00|8.50|0201" + "|" * 10 + order["requisition_no"],
         )
 
-    def _pull(self, values: Mapping[str, Any]) -> Sent:
+    def _pull(self, values: Mapping[str, Any]) -> Message:
         """Who holds a tube in its hands asks for it by its barcode."""
-        return ours("QueryRequisition", self.sender, element("Barcode", values["barcode"]))
+        return self.by_contract("QueryRequisition", values, element("Barcode", values["barcode"]))
 
     def _pipes(self, values: Mapping[str, Any], kind: str, *segments: str) -> Pipes:
         number = str(values.get("message_id") or new_number("L"))

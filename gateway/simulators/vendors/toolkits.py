@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from gateway.simulators.vendors.calling import OURS, SECONDS, SOAP11, SOAP12, Gateway, new_number
+from gateway.simulators.vendors.calling import OURS, SECONDS, SOAP11, SOAP12, Gateway, new_number, text_of
 from gateway.simulators.vendors.vendor import Message
 
 XSD, XSI = "http://www.w3.org/2001/XMLSchema", "http://www.w3.org/2001/XMLSchema-instance"
@@ -49,13 +49,13 @@ class Raw:
         try:
             with socket.create_connection((host, port), timeout=SECONDS) as plain:
                 line = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
-                line.sendall(f"POST {self.path} HTTP/{self.http}\r\n{head}\r\n".encode())
+                line.sendall(f"POST {address.path.rstrip('/')}{self.path} HTTP/{self.http}\r\n{head}\r\n".encode())
                 if "Expect" in self.head:
                     select.select([line], [], [], PATIENCE)
                 line.sendall(self.body)
                 with HTTPResponse(line, method="POST") as answer:
                     answer.begin()  # passes over "100 Continue"
-                    return answer.status, answer.read().decode(answer.headers.get_content_charset() or "utf-8")
+                    return answer.status, text_of(answer)
         except (OSError, HTTPException) as problem:
             return 0, type(problem).__name__
 
