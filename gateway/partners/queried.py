@@ -32,8 +32,8 @@ def find_booking(ask: Ask, operation: str, request: Any, stamp: Stamp, seconds: 
     """What became of a charge, refund or registration whose answer was lost, as if it had been answered now.
 
     Charges and refunds are asked for by their numbers, a registration, which has none, by its MessageId. None when
-    the partner does not know it, so that it has to be sent again; UNKNOWN when the partner gave no answer (its code
-    begins with QUERY) or has not decided (its code is the transaction's state).
+    the partner does not know it, so that it has to be sent again; UNKNOWN when the partner gave no answer to it (its
+    code begins with QUERY) or has not decided (its code is the transaction's state).
     """
     query = _question(operation, request, stamp)
     asked_as = replace(stamp, message_id=f"{stamp.message_id}-Q{secrets.token_hex(4)}")
@@ -48,6 +48,8 @@ def find_booking(ask: Ask, operation: str, request: Any, stamp: Stamp, seconds: 
         for record in answer.response.transactions
         if record.operation == operation and number in (record.charge_no, record.refund_no, record.message_id)
     ]
+    if not found and answer.response.transactions:  # it has looked for something else than it was asked
+        return PartnerAnswer(Outcome.UNKNOWN, "QUERY-OTHER", detail="The partner tells of other transactions only.")
     return _as_answer(request, found[-1], answer) if found else None
 
 

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 import pytest
 from lxml import etree
 
-from gateway.operations.dispatch import Outcome
+from gateway.messages.query import TransactionRecord
+from gateway.operations.dispatch import Outcome, PartnerAnswer
+from gateway.partners import queried
 from gateway.partners.addressing import Stamp
 from gateway.partners.registry import Partners
 from gateway.terms import TransactionState
 from tests.partners.conftest import ORIGIN
-from tests.partners.fake_partner import CONTRACT, SOAP12, WIRE, FakePartner, sample
+from tests.partners.fake_partner import CONTRACT, SOAP12, WIRE, FakePartner, response_class, result, sample
 
 OPERATIONS = [operation.name for operation in CONTRACT.operations]
 
@@ -114,6 +116,18 @@ def test_a_partner_the_site_has_removed_gets_nothing():
 def find(partner: FakePartner, operation: str = "ChargeItem"):
     partners = Partners([partner.partner(total_seconds=2)], CONTRACT, WIRE, lambda: datetime.now(UTC))
     return partners.find_booking("HIS", operation, sample(operation), Stamp("GW-1", ORIGIN))
+
+
+def test_a_partner_that_tells_of_other_transactions_has_not_said_that_it_knows_none():
+    record = TransactionRecord(
+        operation="ChargeItem", gateway_txn_no="T1", sender_code="GATEWAY", message_id="GW-9", result_code="0",
+        received_at=datetime.now(UTC), charge_no="ANOTHER", transaction_state="CONFIRMED",
+    )  # fmt: skip
+    told = response_class("QueryTransaction")(result=result("GW-1"), transactions=(record,))
+    yes = PartnerAnswer(Outcome.ANSWERED, "0", told)
+    found = queried.find_booking(lambda *_: yes, "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN), 1)
+    assert found is not None, "it would be sent, and perhaps booked, once more"
+    assert (found.outcome, found.code) == (Outcome.UNKNOWN, "QUERY-OTHER")
 
 
 def test_a_charge_the_partner_has_booked_is_found_as_a_yes(partner):
