@@ -21,6 +21,8 @@ class GatewayError(Exception):
         super().__init__(self.code)
         self.text_zh = self.__join(self.describe()[0], detail_zh)
         self.text_en = self.__join(self.describe()[1], detail_en)
+        self.detail_en = detail_en or self.text_en
+        """What is wrong in this one case alone."""
         self.path = path
         self.expected = expected
 

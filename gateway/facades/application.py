@@ -175,7 +175,7 @@ class FacadeServer:
         for repair in sorted(repairs):
             self._metrics.repaired(repair, client)
         if repairs:
-            told = (said(repairs), arrival.operation, client, arrival.message_id or "-")
+            told = (said(repairs), arrival.operation or "-", client or "-", arrival.message_id or "-")
             _log.warning("Mended %s: operation %s, client %s, message %s", *told)
 
     # --- answers ------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def _read_hl7(text: str) -> etree._Element:
     try:
         return er7.read(text)
     except InvalidMessage as problem:
-        raise PayloadUnreadable(f"The string holds no HL7 message: {problem.text_en} ({problem.path})") from None
+        raise PayloadUnreadable(f"The string holds no HL7 message: {problem.detail_en} ({problem.path})") from None
 
 
 FORMS: dict[str, Callable[[str], etree._Element]] = {
@@ -72,7 +72,7 @@ def _written_hl7(content: etree._Element, charset: str) -> str:
     try:
         return er7.write(content, codec_of(charset))
     except InvalidMessage as problem:
-        raise MappingFailed(f"The stylesheet makes no HL7 message: {problem.text_en}") from None
+        raise MappingFailed(f"The stylesheet makes no HL7 message: {problem.detail_en}") from None
 
 
 def _written_form(content: etree._Element, charset: str) -> str:

@@ -53,7 +53,9 @@ def post(address: str, body: bytes, headers: dict[str, str], tls: TlsSource | No
     url = urlsplit(address)
     connection = connection_to(url, tls)
     try:
-        connection.request("POST", urlunsplit(("", "", url.path or "/", url.query, "")), body, _ALWAYS | headers)
+        # As UTF-8: asmx puts the name of an operation into its SOAPAction, and that may be Chinese.
+        sent = {name: value.encode() for name, value in (_ALWAYS | headers).items()}
+        connection.request("POST", urlunsplit(("", "", url.path or "/", url.query, "")), body, sent)
         with connection.getresponse() as response:
             content = inflated(_read(response), response.getheader("Content-Encoding", ""))
             return Reply(response.status, response.getheader("Content-Type", ""), content)

@@ -101,7 +101,7 @@ def _taken_apart(answer: bytes, codec: str) -> tuple[etree._Element, Acknowledge
     try:
         message = read(answer, codec)
     except InvalidMessage as problem:
-        raise UnusableReply("UNREADABLE", detail=problem.text_en) from None
+        raise UnusableReply("UNREADABLE", detail=problem.detail_en) from None
     acknowledgement = read_acknowledgement(message)
     if acknowledgement is None:
         raise UnusableReply("UNCLEAR", detail="The answer has no MSA or several, or MSA-1 is no acknowledgement code.")

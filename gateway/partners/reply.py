@@ -66,7 +66,7 @@ class ReplyReader:
                 raise explain(self.contract, wrapper)
             response = self.wire.read(f"{operation}ResponseType", wrapper[0])
         except InvalidMessage as problem:
-            raise UnusableReply("OFF-CONTRACT", detail=f"{problem.path}: {problem.text_en}") from None
+            raise UnusableReply("OFF-CONTRACT", detail=f"{problem.path}: {problem.detail_en}") from None
         if response.result.message_id != message_id:
             raise UnusableReply("WRONG-REPLY", detail="Result/MessageId is not that of the request.")
         return PartnerAnswer(Outcome.ANSWERED, response.result.result_code, response, response.result.result_text)
@@ -113,7 +113,7 @@ def body_child(reply: Reply) -> tuple[etree._Element | None, str]:
         try:
             put_in_place(bodies[0], DEEPEST)
         except InvalidMessage as problem:
-            return _nothing_useful(reply, "NOT-SOAP", f"soap:Body holds several elements. {problem.text_en}")
+            return _nothing_useful(reply, "NOT-SOAP", f"soap:Body holds several elements. {problem.detail_en}")
     return bodies[0][0], ""
 
 

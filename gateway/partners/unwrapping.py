@@ -96,14 +96,14 @@ def characters(body: bytes, content_type: str) -> str:
     try:
         return characters_of(body, _labelled(content_type))
     except InvalidMessage as problem:
-        raise UnusableReply("UNREADABLE", detail=problem.text_en) from None
+        raise UnusableReply("UNREADABLE", detail=problem.detail_en) from None
 
 
 def _text(body: bytes, content_type: str) -> bytes:
     try:
         return decode(body, _labelled(content_type))
     except InvalidMessage as problem:
-        raise NoXml(problem.text_en) from None
+        raise NoXml(problem.detail_en) from None
 
 
 def _labelled(content_type: str) -> str:

@@ -107,6 +107,13 @@ def test_a_wsdl_without_namespace_will_do(serve, tmp_path):
     assert send(serve("single", namespace="", action=""), tmp_path).is_yes
 
 
+def test_an_operation_with_a_chinese_name_is_called_by_it(vendors, tmp_path):
+    vendors.append(Vendor(Served(STYLES["single"], operations=("获取结果",))))
+    assert send(vendors[0], tmp_path, mapped={"operation": "获取结果"}).is_yes
+    action = vendors[0].headers[0]["SOAPAction"].encode("latin-1").decode("utf-8")
+    assert action == '"http://tempuri.org/获取结果"'
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "gb18030", "gbk", "gb2312"])
 @pytest.mark.parametrize("name", NAMES)
 def test_rare_characters_of_names_arrive_in_every_charset(name, charset, serve, tmp_path):
