@@ -84,9 +84,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "cli": {
         "acceptance", "bootstrap", "codes", "config", "contract", "database", "database_config", "delivery", "demo",
-        "facade_config", "facades", "hl7", "logs", "mapping", "messages", "migrate", "model", "nodes",
-        "operations", "partner_config", "partner_security", "partners", "reconciliation", "security", "serving",
-        "sheets", "simulators", "site", "soap", "storage", "supervision",
+        "facade_config", "facades", "hl7", "logs", "mapping", "messages", "migrate", "model", "nodes", "operations",
+        "partner_config", "partner_security", "partners", "polling", "reconciliation", "security", "serving", "sheets",
+        "simulators", "site", "soap", "storage", "supervision",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -15,15 +15,16 @@ from gateway.codes import tables
 from gateway.codes.coverage import Change, Covered, Listener, changes, coverage
 from gateway.codes.lines import Lookup
 from gateway.codes.tables import Name
-from gateway.codes.unmapped import way
+from gateway.codes.unmapped import asked_of, unmapped_codes, way
 from gateway.config import Settings, load_settings
 from gateway.contract import Contract
-from gateway.facades.asked_codes import Received
+from gateway.facades.asked_codes import Received, by_facade, by_hl7
 from gateway.mapping.codes import NoCodeTables
 from gateway.messages.wire import Wire
 from gateway.model.code_table import VersionState
 from gateway.partners.asked_codes import Sent
 from gateway.partners.mapped import Surroundings
+from gateway.polling.asked_codes import by_polls
 from gateway.sheets import write_rows
 from gateway.site import database_session
 
@@ -57,7 +58,7 @@ def show_coverage(
     settings = load_settings(folder)
     with database_session(settings) as session:
         listener = Listener(session, _day(settings, on))
-        _listen(session, listener, _sources(settings, partner, days, most), most)
+        _listen(session, settings, listener, partner, days, most)
         covered = [one for one in coverage(listener) if partner in ("", one.scope[1])]
     _show_covered(covered)
     if report is not None:
@@ -92,15 +93,17 @@ def what_if(
         rows = Lookup(tables.lines_of(session, wanted.id))  # at once: a draft may be discarded meanwhile
         day = _day(settings, on)
         listener = Listener(session, day)
-        _listen(session, listener, _sources(settings, partner, days, most), most)
+        _listen(session, settings, listener, partner, days, most)
         for asked, _ in listener.heard():
             listener.answer(asked)  # so that the picture holds every version that is asked
         found_changes = changes(listener, listener.picture.with_version(name, wanted.id, rows), day)
     _show_changes(found_changes, f"version {wanted.number} of {name}", report)
 
 
-def _listen(session: Session, listener: Listener, sources: Sequence[Source], most: int) -> None:
-    """Look through these messages, with a bar."""
+def _listen(session: Session, settings: Settings, listener: Listener, name: str, days: int, most: int) -> None:
+    """Look through the messages of these days, with a bar; with a name those of that partner."""
+    since = datetime.now(settings.zone) - timedelta(days=days)
+    sources = _sources(settings, name, since, most)
     counts = [one.count(session) for one in sources]
     total, before = sum(min(count, most) for count in counts), 0
     with progress("Looking up the codes", total) as tell:
@@ -113,27 +116,28 @@ def _listen(session: Session, listener: Listener, sources: Sequence[Source], mos
                 note(f"{one.name}: {failed:,} of {many:,} messages cannot be mapped.")
             before += many
     say(f"Messages looked at: {listener.messages:,}.")
+    for row in unmapped_codes(session, partner=name or None, settled=True):
+        if row.last_seen >= since:
+            listener.add(asked_of(row), row.met)
 
 
 def _after(before: int, tell: Callable[[int, str], None]) -> Callable[[int], None]:
     return lambda done: tell(before + done, "")
 
 
-def _sources(settings: Settings, name: str, days: int, most: int) -> list[Source]:
-    """The messages to partners with stylesheets, and those that came by facades; with a name only of that partner."""
+def _sources(settings: Settings, name: str, since: datetime, most: int) -> list[Source]:
+    """The messages to partners with stylesheets, and those that came by facades, over MLLP and from polls."""
     now, contract = datetime.now(settings.zone), Contract()
     around = Surroundings(contract, Wire(contract, settings.zone), lambda: now, NoCodeTables())
-    since = now - timedelta(days=days)
+    when = (settings.hospital_code, settings.zone, since, most)
     sources: list[Source] = [
         Sent(partner, around, since, most)
         for partner in settings.partners
         if partner.operations and name in ("", partner.name)
     ]
-    sources += [
-        Received(facade, settings.hospital_code, settings.zone, since, most)
-        for facade in settings.facades
-        if name == "" or facade.partner in (None, name)
-    ]
+    sources += [by_facade(one, *when) for one in settings.facades if name == "" or one.partner in (None, name)]
+    sources += [by_hl7(port, settings.folder, *when) for port in settings.hl7 if name in ("", port.client)]
+    sources += [by_polls(one, *when) for one in settings.partners if one.polls and name in ("", one.name)]
     if name and not sources:
         settings.partner(name)
         raise Failure(f"{name} gets our own messages: no stylesheet asks for its codes.", WRONG)

@@ -69,6 +69,15 @@ class Listener:
             self.tables[scope].complete += is_complete
         self._heard.clear()
 
+    def add(self, asked: Asked, many: int) -> None:
+        """A value that was met so often in messages that are not kept, unless it was heard in others."""
+        scope = (asked.hospital_code, asked.partner, asked.table, asked.outbound)
+        traffic = self.tables.setdefault(scope, TableTraffic())
+        if asked.value not in traffic.values:
+            traffic.values[asked.value] = many
+            traffic.messages += many
+            traffic.complete += many if self.answer(asked) is not None else 0
+
     def heard(self) -> Iterator[tuple[Asked, int]]:
         """Every value that was asked for, and in how many messages."""
         for (hospital, partner, table, outbound), traffic in sorted(self.tables.items()):

@@ -33,6 +33,44 @@ _SHOWN = re.compile(r"[!-~]{1,64}")
 """A number of a message as our contract has it, which alone may stand in a log."""
 
 
+class Hl7Mapping:
+    """How messages that come at a port become ours."""
+
+    def __init__(self, port: Hl7Port, folder: Path, hospital_code: str) -> None:
+        self._port = port
+        self._whens = {one.when: etree.XPath(f"boolean({one.when})") for one in port.messages if one.when}
+        self.hospital_code = port.hospital_code or hospital_code
+        self.translation = Translation(f"HL7 {port.name}", {}, "", folder)
+        self.came_by = f"MLLP {port.name}"
+        """What the journal says of their way."""
+
+    def settings(self, message: etree._Element) -> Hl7Message:
+        """What is done with messages of this type. Raises InvalidMessage."""
+        kind = f"{value(message, 'MSH', 9)}^{value(message, 'MSH', 9, 2)}"
+        for one in self._port.messages:
+            if kind in one.types and (one.when is None or self._whens[one.when](message)):
+                return one
+        known = sorted({kind for one in self._port.messages for kind in one.types})
+        raise InvalidMessage(
+            "此端口不接收该类消息。",
+            "This port does not take messages of this type.",
+            path="MSH-9",
+            expected=" | ".join(known),
+        )
+
+    def known(self, at: datetime, codes: CodeTables) -> Circumstances:
+        """What stylesheets are told beside a message that came at that moment."""
+        port, hospital = self._port, self.hospital_code
+        return Circumstances(
+            partner=port.client,
+            hospital_code=hospital,
+            outbound=False,
+            now=at,
+            codes=codes,
+            values={"client": port.client, "hospital_code": hospital, **port.values},
+        )
+
+
 class Hl7Door:
     """One port; any number of threads may bring messages at once."""
 
@@ -55,10 +93,9 @@ class Hl7Door:
         self._codes = codes
         self._metrics = metrics
         self._clock = clock
-        self._hospital_code = port.hospital_code or hospital_code
         self._body_bytes = body_bytes
-        self._whens = {one.when: etree.XPath(f"boolean({one.when})") for one in port.messages if one.when}
-        self._translation = Translation(f"HL7 {port.name}", {}, "", folder)
+        self._mapping = Hl7Mapping(port, folder, hospital_code)
+        self._translation = self._mapping.translation
 
     def check(self) -> None:
         """Compile every stylesheet. Raises StylesheetBroken."""
@@ -70,7 +107,7 @@ class Hl7Door:
         """The acknowledgement of a message: AA when it is taken, AE when it is refused, AR when it cannot be read, or
         not now."""
         now = self._clock()
-        arrival = Arrival(f"MLLP {self._port.name}", content, now, new_txn_no(now), self._hospital_code)
+        arrival = Arrival(self._mapping.came_by, content, now, new_txn_no(now), self._mapping.hospital_code)
         begun = self._metrics.begin()
         message: etree._Element | None = None
         codec = UTF8
@@ -85,7 +122,7 @@ class Hl7Door:
 
     def _taken(self, arrival: Arrival, message: etree._Element) -> etree._Element:
         self._intake.admit_known(arrival, self._port.client)
-        settings = self._settings(message)
+        settings = self._mapping.settings(message)
         control_id = value(message, "MSH", 10)
         if not control_id:
             raise InvalidMessage(
@@ -93,7 +130,7 @@ class Hl7Door:
             )
         if _SHOWN.fullmatch(control_id):
             arrival.message_id = control_id
-        known = self._known(arrival, message)
+        known = self._mapping.known(arrival.received_at, self._codes)
         asked: list[etree._Element] = []
 
         def make() -> tuple[str, etree._Element]:
@@ -105,30 +142,6 @@ class Hl7Door:
         is_large = len(arrival.raw) > self._body_bytes
         response = self._intake.take(arrival, settings.operation, make, set(), is_large=is_large)
         return self._acknowledged(arrival, message, settings, response, replace(known, request=asked[0]))
-
-    def _settings(self, message: etree._Element) -> Hl7Message:
-        """What is done with messages of this type."""
-        kind = f"{value(message, 'MSH', 9)}^{value(message, 'MSH', 9, 2)}"
-        for one in self._port.messages:
-            if kind in one.types and (one.when is None or self._whens[one.when](message)):
-                return one
-        known = sorted({kind for one in self._port.messages for kind in one.types})
-        raise InvalidMessage(
-            "此端口不接收该类消息。",
-            "This port does not take messages of this type.",
-            path="MSH-9",
-            expected=" | ".join(known),
-        )
-
-    def _known(self, arrival: Arrival, message: etree._Element) -> Circumstances:
-        return Circumstances(
-            partner=self._port.client,
-            hospital_code=self._hospital_code,
-            outbound=False,
-            now=arrival.received_at,
-            codes=self._codes,
-            values={"client": self._port.client, "hospital_code": self._hospital_code, **self._port.values},
-        )
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 

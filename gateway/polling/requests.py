@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from lxml import etree
@@ -62,6 +63,12 @@ class RowRequests:
             raise kind(f"对照表：{problem.table}。", f"Table {problem.table}.", path=problem.table) from None
         _name(made, message_id, self._partner.client_name)
         return made
+
+    def look_up(self, row: etree._Element, message_id: str, at: datetime, codes: CodeTables) -> None:
+        """Ask these tables all that the stylesheet asks about a row that was read then. Raises MappingFailed."""
+        alone = etree.fromstring(etree.tostring(row, with_tail=False))
+        with under(replace(self._circumstances(message_id), now=at, codes=codes)):
+            self._stylesheet.apply(alone)
 
     def _circumstances(self, message_id: str) -> Circumstances:
         return Circumstances(

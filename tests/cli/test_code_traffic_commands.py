@@ -1,6 +1,7 @@
 """`gateway codes coverage` and `what-if`: last week's messages go through the stylesheets again, and none is sent."""
 
 import dataclasses
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from emptying import clear
+from gateway.codes.picture import Asked
+from gateway.codes.unmapped import remember
+from gateway.mapping.codes import UnmappedPolicy
 from gateway.model.code_table import CodeVersion, UnmappedCode
 from gateway.model.delivery import Delivery, DeliveryState, Lane
 from gateway.model.journal import Alert
@@ -122,6 +126,24 @@ def test_looking_counts_nothing_as_unmapped_and_alarms_nobody(gateway: Command, 
     assert gateway("codes", "coverage").code == 0
     assert session.scalars(select(UnmappedCode)).all() == []
     assert session.scalars(select(Alert)).all() == []
+
+
+def test_what_was_met_in_messages_that_are_not_kept_counts_too(gateway: Command, session: Session, tmp_path: Path):
+    """Such as answers of partners, and what a facade has refused."""
+    sent(session, "0577")
+    answer = Asked("status", "77", "PACS", "H1", outbound=False)
+    for asked, days_ago in ((answer, 1), (replace(answer, value="old"), 8)):
+        remember(session, asked, UnmappedPolicy.PARK, 3, datetime.now(UTC) - timedelta(days=days_ago))
+    remember(
+        session, Asked("department", "0577", "PACS", "H1", outbound=True), UnmappedPolicy.PARK, 9, datetime.now(UTC)
+    )
+    session.commit()
+    rows = [row for row in lines(gateway("codes", "coverage")) if row[:2] == ["H1", "PACS"]]
+    assert ["H1", "PACS", "status", "theirs", "to", "ours", "1", "0", "3", "0", "77", "(3)"] in rows
+    assert [row[8] for row in rows if row[2] == "department"] == ["1"], "those heard in messages are counted there"
+    use(gateway, tmp_path, "9,77\n", table="status", activate=False)
+    said = gateway("codes", "what-if", "status", "--partner", "PACS")
+    assert "0 lose their row, 0 change, 1 get a row." in said.out
 
 
 def test_a_message_sent_again_is_counted_once(gateway: Command, session: Session):

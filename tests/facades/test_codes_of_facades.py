@@ -16,7 +16,7 @@ from gateway.codes import tables, unmapped
 from gateway.codes.coverage import Listener, coverage
 from gateway.codes.lines import Line
 from gateway.codes.tables import Name
-from gateway.facades.asked_codes import Received
+from gateway.facades.asked_codes import by_facade, by_hl7
 from gateway.hl7_config import Hl7Message, Hl7Port
 from gateway.model.code_table import UnmappedCode
 from gateway.model.journal import Alert
@@ -55,7 +55,7 @@ def heard(site: Site) -> tuple[Listener, int]:
     settings, since = site.core.settings, datetime.now(UTC) - timedelta(days=7)
     with Session(site.engine) as session:
         listener = Listener(session, date(2026, 11, 28))
-        received = Received(settings.facades[0], HOSPITAL, settings.zone, since, 1000)
+        received = by_facade(settings.facades[0], HOSPITAL, settings.zone, since, 1000)
         assert received.count(session) == len(site.journal())
         return listener, received.listen(session, listener, lambda done: None)
 
@@ -119,6 +119,25 @@ def test_codes_in_an_acknowledgement_become_theirs_and_one_without_a_row_hides_n
     answer = door.answer(PIPES.encode())
     assert b"MSA|AA|M1" in answer
     assert b"ORC|XRAY" in answer
+
+
+def test_what_came_over_mllp_is_heard_again_in_the_journal(site: Site, tmp_path: Path):
+    (tmp_path / "query.xsl").write_text(QUERY)
+    message = Hl7Message(types=("ORM^O01",), operation="QueryRequisition", request="query.xsl")
+    port = Hl7Port(name="WARD", client="LIS", port=1, addresses=("127.0.0.1/32",), messages=(message,))
+    settings, since = site.core.settings, datetime.now(UTC) - timedelta(days=7)
+    source = by_hl7(port, tmp_path, HOSPITAL, settings.zone, since, 1000)
+    kept = port.model_copy(update={"messages": (message.model_copy(update={"request": str(tmp_path / "query.xsl")}),)})
+    make_door(site.core, make_doors(site.core), Metrics(None), kept).answer(PIPES.encode())
+    coded = QUERY.replace("<RequisitionNo>R1", "<RequisitionNo><xsl:value-of select=\"g:code('ward', '7A')\"/>")
+    (tmp_path / "query.xsl").write_text(
+        coded.replace("xmlns:xsl", 'xmlns:g="urn:hospital-gateway:functions" xmlns:xsl')
+    )
+    with Session(site.engine) as session:
+        listener = Listener(session, date(2026, 11, 28))
+        assert (source.count(session), source.listen(session, listener, lambda done: None)) == (1, 0)
+    (found,) = coverage(listener)
+    assert (found.scope, found.without) == ((HOSPITAL, "LIS", "ward", False), (("7A", 1),))
 
 
 def department_of(message: str) -> str:

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from building import HOSPITAL, ZONE
+from gateway.codes.coverage import Listener, coverage
 from gateway.model.journal import JournalEntry
 from gateway.model.poll import PollRow, RowState
 from gateway.partners.database.reading import SourceAway
+from gateway.polling.asked_codes import by_polls
 from gateway.polling.rounds import ClientUnknown
 from hospital import Hospital
 from tests.partners.database.conftest import Middle
@@ -373,6 +376,20 @@ def test_rows_of_a_second_table_come_with_their_row(middle: Middle, hospital: Ho
     assert row is not None
     assert row.element is not None
     assert [one.findtext("NAME") for one in row.element.iter("Detail")] == ["K", "Na"]
+
+
+def test_codes_of_rows_that_were_taken_are_heard_again_in_the_journal(middle: Middle, hospital: Hospital):
+    reader = lab(middle, hospital)
+    put(middle, 1, 2)
+    reader.look()
+    reader.middle.stylesheet("<Request><xsl:value-of select=\"g:code('test', Row/CONTENT)\"/></Request>", "row.xsl")
+    partner = middle.partner(name="LIS", polls=(reader.poll,))
+    source = by_polls(partner, HOSPITAL, ZONE, hospital.clock() - timedelta(days=7), 1000)
+    with hospital.sessions() as session:
+        listener = Listener(session, hospital.clock().date())
+        assert (source.count(session), source.listen(session, listener, lambda done: None)) == (2, 0)
+    (found,) = coverage(listener)
+    assert (found.scope, found.without) == ((HOSPITAL, "LIS", "test", False), (("K 6.9 mmol/L", 2),))
 
 
 def test_a_view_is_read_like_a_table(middle: Middle, hospital: Hospital):
