@@ -293,7 +293,7 @@ TOLD = {
     "text_gbk_says_latin1.wsdl": "read it as GB18030 (it says iso-8859-1",
     "text_misspelt_namespaces.wsdl": "took the namespace https://schemas.xmlsoap.org/wsdl/ as http://schemas",
     "broken_capitals_in_tags.wsdl": "took <ComplexType> as <complexType>",
-    "broken_group_in_itself.wsdl": "removed a group G from itself",
+    "broken_group_in_itself.wsdl": "removed a group from G, which it holds itself",
     "broken_extension_directly_in_type.wsdl": "into complexContent",
     "broken_answer_and_fault_nowhere.wsdl": "does not know the output of SendReport: ",
     "broken_unused_import_is_a_page.wsdl": "broken_page.xsd is a web page, no WSDL); nothing uses it",

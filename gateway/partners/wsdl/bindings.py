@@ -55,6 +55,7 @@ def mend(parts: list[Part], source: str) -> None:
         _agree_with_port_types(part, parts)
         for binding in part.root.iterchildren(WSDL + "binding"):
             _complete_binding(part, binding)
+            _forget_unknown_parts(part, binding, parts)
     _mend_services(parts, source)
 
 
@@ -340,6 +341,14 @@ def _complete_bodies(part: Part, operation: etree._Element, soap: str) -> None:
             body.set("part", names[0])  # which zeep reads in place of `parts`
 
 
+def _forget_unknown_parts(part: Part, binding: etree._Element, parts: list[Part]) -> None:
+    """A body that is said to be a part its message does not have is the whole message."""
+    known = {node.get("name") for one in parts for node in one.root.iterfind(f"{WSDL}message/{WSDL}part")}
+    for body in binding.iter(f"{{{soap_version(binding)}}}body"):
+        if body.get("part") is not None and body.get("part") not in known:
+            part.repairs.append(f"took a body as its whole message, which has no part {body.attrib.pop('part')}")
+
+
 def _forget_addressing(parts: list[Part]) -> None:
     """Axis2 and JAX-WS name WS-Addressing actions everywhere; they are sent only where the WSDL asks for them."""
     names = {local(node.tag) for part in parts for node in part.root.iter("*")}
@@ -365,7 +374,9 @@ def _mend_services(parts: list[Part], source: str) -> None:
         for port in list(service.iterchildren(WSDL + "port")):
             if port.get("binding") not in bindings:
                 service.remove(port)
-    if not any(True for service in services for _ in service.iterchildren(WSDL + "port")):
+        if service.find(WSDL + "port") is None:
+            first.root.remove(service)
+    if first.root.find(f"{WSDL}service/{WSDL}port") is None:
         _make_service(first, bindings)
     ports = [
         port for service in first.root.iterchildren(WSDL + "service") for port in service.iterchildren(WSDL + "port")

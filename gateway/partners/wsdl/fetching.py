@@ -115,8 +115,10 @@ class Places:
             words = [f"{stem}.{value}", f"{stem}_{value}", f"{stem}-{value}", value]
             found = [value, *(f"{word}{ending}" for ending in (".xsd", ".wsdl") for word in words)]
             names = found + [name for name in names if name.endswith((".xsd", ".wsdl"))]
+        steps = unquote(parts.path).split("/")  # http://host/his/xsd/a.xsd may lie here as xsd/a.xsd
+        names += ["/".join(steps[start:]) for start in range(1, len(steps) - 1)]
         for name in names:
-            if name and "/" not in name:
+            if name and not name.startswith("/") and ".." not in name:
                 yield from (here / name, self._folder / name)
 
     @staticmethod

@@ -66,10 +66,13 @@ def mend_together(parts: list[Part]) -> None:
 def _gather_schemas(part: Part) -> None:
     """Schemas, and imports of schemas, that do not stand where they belong: in `types`, and in a schema."""
     types = part.root.find(WSDL + "types")
-    for stray in [*part.root.iterchildren(XS + "schema"), *part.root.iterfind(f"{WSDL}portType/{XS}schema")]:
+    for stray in [
+        *part.root.iterchildren(XS + "schema", XS + "import"),
+        *part.root.iterfind(f"{WSDL}portType/{XS}schema"),
+    ]:
         types = types if types is not None else _types(part)
         types.append(stray)
-        part.repairs.append("moved a schema into types")
+        part.repairs.append("moved a schema into types" if stray.tag == XS + "schema" else "moved an import into types")
     for types in part.root.findall(WSDL + "types"):
         loose = [child for child in types.iterchildren("*") if child.tag != XS + "schema" and child.tag.startswith(XS)]
         if loose:
@@ -177,11 +180,25 @@ def _mend_derivations(schema: etree._Element, counted: Count) -> None:
             content = etree.Element(XS + "complexContent")
             owner.replace(child, content)
             content.append(child)
-    for group in schema.iterchildren(XS + "group", XS + "attributeGroup"):
-        for inner in list(group.iter(group.tag)):
-            if inner is not group and local(inner.get("ref", "")) == group.get("name"):
-                counted[f"removed a {local(group.tag)} {group.get('name')} from itself"] += 1
-                _remove(inner)
+    for tag in (XS + "group", XS + "attributeGroup"):
+        groups = {group.get("name", ""): group for group in schema.iterchildren(tag)}
+        for name, group in groups.items():
+            for inner in group.findall(f".//{tag}"):
+                if name in _reached(groups, local(inner.get("ref", ""))):
+                    counted[f"removed a {local(tag)} from {name}, which it holds itself"] += 1
+                    _remove(inner)
+
+
+def _reached(groups: dict[str, etree._Element], name: str) -> set[str]:
+    """The groups that are reached from one, itself too."""
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one in groups and one not in reached:
+            reached.add(one)
+            waiting += [local(inner.get("ref", "")) for inner in groups[one].findall(f".//{groups[one].tag}")]
+    return reached
 
 
 def _mend_complex_types(schema: etree._Element, counted: Count) -> None:
