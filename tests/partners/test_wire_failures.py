@@ -57,6 +57,14 @@ def in_pieces(body: bytes) -> bytes:
     return body.replace(found[0], b'<Response href="#id0"/></ChargeItemResponse>' + value)
 
 
+def with_one_text_for_two(body: bytes) -> bytes:
+    """As Axis 1.x answers when the same object is said twice."""
+    found = re.search(rb"<ResultText>(.*?)</ResultText><ResultTextEn>.*?</ResultTextEn>", body)
+    both = b'<ResultText href="#t"/><ResultTextEn href="#t"/>'
+    pieces = in_pieces(body.replace(found[0], both))
+    return pieces.replace(b'<m id="id0"', b'<m id="t">' + found[1] + b'</m><m id="id0"')
+
+
 WITH_XOP = as_multipart(
     YES.replace("成功".encode(), b'<i:Include xmlns:i="http://www.w3.org/2004/08/xop/include" href="cid:7@x"/>')
 )
@@ -219,6 +227,7 @@ READ = [
     ("as the second part", answers(as_multipart(b"x", YES), "200 OK", f'Content-Type: {MULTIPART}; start="<1@x>"')),
     ("with types on everything", answers(with_types(YES))),
     ("in pieces beside it", answers(in_pieces(YES))),
+    ("in pieces of which one is used twice", answers(with_one_text_for_two(YES))),
     ("in SOAP 1.2", answers(YES.replace(SOAP11.encode(), SOAP12.encode()))),
     ("in an envelope without the slash", answers(YES.replace(b"/soap/envelope/", b"/soap/envelope"))),
     ("with the contract's namespace and a slash", answers(YES.replace(NAMESPACE.encode(), NAMESPACE.encode() + b"/"))),
