@@ -87,7 +87,7 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_what_the_page_says_is_what_happens(shell: Shell, tmp_path: Path):
     site, vendor, port = tmp_path / "site", free_port(), free_port()
     text = PAGE.read_text(encoding="utf-8").replace("9107", str(vendor))
