@@ -43,7 +43,7 @@ from gateway.cli import (
     site,
     storage,
 )
-from gateway.cli.terminal import FAILED, WRONG, Failure, note, say
+from gateway.cli.terminal import FAILED, WRONG, Failure, forgive_characters, note, say
 from gateway.codes.tables import CodesRefused
 from gateway.config import ConfigurationError
 from gateway.contract import ContractError
@@ -126,6 +126,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the installed command."""
+    forgive_characters()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -46,8 +47,24 @@ def one_line(text: str) -> str:
 
 def say(text: str, indent: int = 0) -> None:
     """One line of what was asked for."""
-    sys.stdout.write(" " * indent + one_line(text) + "\n")
+    sys.stdout.write(" " * indent + _marks(one_line(text)) + "\n")
     sys.stdout.flush()
+
+
+def forgive_characters() -> None:
+    """Write what the terminal's charset does not have as its number; it would end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _marks(text: str) -> str:
+    """A tick and a cross stay apart where the charset has neither, as GBK."""
+    try:
+        "✓✗".encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return text.replace("✓", "ok").replace("✗", "NO")
+    return text
 
 
 def note(text: str) -> None:

@@ -1,5 +1,6 @@
 """Whatever is typed wrong, the answer is one line that says what to do."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from at_the_terminal import Command
 
 from gateway.cli import clients, partners
-from gateway.cli.terminal import one_line
+from gateway.cli.terminal import forgive_characters, one_line, say
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,15 @@ def test_help_is_no_mistake(gateway: Command, words: list[str]):
     said = gateway(*words)
     assert (said.code, said.err) == (0, "")
     assert "Usage: gateway" in said.out
+
+
+def test_a_terminal_in_gbk_shows_what_it_can(monkeypatch: pytest.MonkeyPatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="gbk"))
+    forgive_characters()
+    say("✓ 王𠮷")
+    say("✗ 检查")
+    assert written.getvalue().decode("gbk") == "ok 王\\U00020bb7\nNO 检查\n"
 
 
 def test_it_tells_its_version(gateway: Command):
