@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from enum import StrEnum
 
 from gateway.acceptance.cases import CASES, Case
 from gateway.acceptance.kit import Exchange, Kit, NotApplicable, Unmet
+
+_log = logging.getLogger(__name__)
 
 
 class Verdict(StrEnum):
@@ -111,6 +114,10 @@ def _tried(kit: Kit, case: Case) -> Finding:
         verdict, zh, en = Verdict.FAILED, reason.zh, reason.en
     except NotApplicable as reason:
         verdict, zh, en = Verdict.NOT_TRIED, reason.zh, reason.en
+    except Exception as problem:  # the cases before it are not to be lost with their report
+        _log.error("Case %s has failed by itself.", case.number, exc_info=problem)
+        words = type(problem).__name__
+        verdict, zh, en = Verdict.FAILED, f"网关自身出错：{words}", f"the gateway itself has failed: {words}"
     exchanges = tuple(kit.exchanges[before:])
     if exchanges and all(one.kept_back for one in exchanges):
         verdict, why = Verdict.NOT_TRIED, exchanges[-1].kept_back

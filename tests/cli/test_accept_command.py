@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from at_the_terminal import Command
 
+from gateway.acceptance import cases, running
+from gateway.acceptance.cases import Case
+from gateway.acceptance.kit import Kit
 from gateway.simulators.process import SimulatorProcess, free_port
 from gateway.simulators.vendors.typed import EXAMPLES
 from tests.partners.fake_partner import FakePartner
@@ -90,6 +93,22 @@ def test_a_partner_that_books_twice_or_answers_nothing_is_not_passed(
     said = gateway("accept", "HIS", "--yes", "--report", tmp_path / "report.html", "--case", "CHG-1")
     assert said.code == 1
     assert "UNKNOWN NOT-XML" in said.out
+
+
+def test_a_case_that_fails_by_itself_costs_no_other_its_report(
+    gateway: Command, empty_site: Path, yes_man: FakePartner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(kit: Kit) -> None:
+        raise KeyError("P77")
+
+    connect(empty_site, yes_man.url, "ChargeItem")
+    monkeypatch.setattr(running, "CASES", [Case("BAD-1", "坏", "bad", ("ChargeItem",), broken), *cases.CASES])
+    said = gateway("accept", "HIS", "--yes", "--report", tmp_path / "r.html", "--case", "BAD", "--case", "CHG-1")
+    assert said.code == 1
+    written = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "the gateway itself has failed: KeyError" in written
+    assert "P77" not in written
+    assert "CHG-1" in written
 
 
 def test_what_the_test_system_knows_is_used(gateway: Command, empty_site: Path, yes_man: FakePartner, tmp_path: Path):

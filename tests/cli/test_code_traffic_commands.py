@@ -1,7 +1,6 @@
 """`gateway codes coverage` and `what-if`: last week's messages go through the stylesheets again, and none is sent."""
 
 import dataclasses
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -132,7 +131,7 @@ def test_what_was_met_in_messages_that_are_not_kept_counts_too(gateway: Command,
     """Such as answers of partners, and what a facade has refused."""
     sent(session, "0577")
     answer = Asked("status", "77", "PACS", "H1", outbound=False)
-    for asked, days_ago in ((answer, 1), (replace(answer, value="old"), 8)):
+    for asked, days_ago in ((answer, 1), (dataclasses.replace(answer, value="old"), 8)):
         remember(session, asked, UnmappedPolicy.PARK, 3, datetime.now(UTC) - timedelta(days=days_ago))
     remember(
         session, Asked("department", "0577", "PACS", "H1", outbound=True), UnmappedPolicy.PARK, 9, datetime.now(UTC)
