@@ -223,13 +223,19 @@ def test_the_status_of_a_stranger_is_refused(gateway: Command, session: Session)
 def test_a_backlog_is_watched_until_nothing_waits(gateway: Command, session: Session, migrated: str, monkeypatch):
     monkeypatch.setattr(downtime, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(downtime, "LINE_EVERY", 0.2)
-    waiting = [delivery(session) for _ in range(10)]
+    waiting, said_first, say = [delivery(session) for _ in range(10)], threading.Event(), downtime.say
     session.close()
+
+    def say_it(text: str) -> None:
+        say(text)
+        said_first.set()
+
+    monkeypatch.setattr(downtime, "say", say_it)
 
     def deliver() -> None:
         engine = create_engine(migrated)
         with Session(engine) as other:
-            time.sleep(1)
+            said_first.wait(60)
             for number in waiting:
                 time.sleep(0.1)
                 finish(other, number)

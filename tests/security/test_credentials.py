@@ -187,6 +187,7 @@ def test_the_tokens_of_zeep_are_read(use_digest, zulu):
     assert credentials.token.proves(PASSWORD) if use_digest else credentials.password == PASSWORD
 
 
+@pytest.mark.filterwarnings("ignore:.*utcnow.*:DeprecationWarning")  # of suds, since Python 3.12
 def test_the_tokens_of_suds_are_read():
     token = SudsToken("HIS", PASSWORD)
     token.setnonce()

@@ -12,13 +12,7 @@ import requests
 from gateway.simulators.process import SimulatorProcess
 
 Start = Callable[..., SimulatorProcess]
-
-
-def today() -> str:
-    """Asked for in each test: the suite may run over midnight."""
-    return f"{datetime.now().astimezone():%Y-%m-%d}"
-
-
+TODAY = f"{datetime.now().astimezone():%Y-%m-%d}"
 _numbers = count(1)
 
 
@@ -53,7 +47,7 @@ class Visit:
 
     def details(self, batch: str = "B", amount: str = "238.50") -> dict[str, Any]:
         line = {"feedetl_sn": f"{self.number}{batch}", "chrg_bchno": f"{self.number}{batch}"}
-        money = {"det_item_fee_sumamt": amount, "fee_ocur_time": f"{today()} 10:00:00"}
+        money = {"det_item_fee_sumamt": amount, "fee_ocur_time": f"{TODAY} 10:00:00"}
         return {"feedetail": [self.own | line | money]}
 
     def withdrawal(self, batch: str = "B") -> dict[str, Any]:
@@ -172,7 +166,7 @@ def test_its_books_of_a_day_are_what_is_uploaded(start: Start) -> None:
     visit.send("2301", visit.details("B", "8.30"))
     visit.send("2301", visit.details("C", "1.70"))
     visit.send("2302", visit.withdrawal("C"))
-    day = {"data": {"stmt_begndate": today(), "stmt_enddate": today()}}
+    day = {"data": {"stmt_begndate": TODAY, "stmt_enddate": TODAY}}
     assert visit.send("3201", day)["output"]["stmtinfo"] == {"setl_cnt": 1, "medfee_sumamt": "8.30"}
     (row,) = visit.send("3202", day)["output"]["detail"]
     assert (row["ipt_otp_no"], row["det_item_fee_sumamt"], row["state"]) == (visit.number, "8.30", "UPLOADED")

@@ -104,7 +104,9 @@ class MariaDb:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, *command: str) -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.account)
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **self.account)
+        if ran.returncode != 0:
+            raise RuntimeError(f"{command[0]} ended with {ran.returncode}:\n{ran.stdout.decode('utf-8', 'replace')}")
 
     def _account(self) -> dict[str, object]:
         """Not root: it refuses to run as root."""

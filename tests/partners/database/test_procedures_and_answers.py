@@ -115,7 +115,7 @@ def test_the_answer_of_the_partners_program_is_waited_for(ordering: Middle, flag
     thread = threading.Thread(target=answer)
     thread.start()
     got = ordering.partners(ordering.partner(ordering.settings["operations"])).call(
-        "PACS", "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN), 60
+        "PACS", "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN), 8
     )
     thread.join()
     assert (got.outcome, got.code, got.text or got.response.result.result_text) == (Outcome.ANSWERED, code, text)
@@ -124,7 +124,7 @@ def test_the_answer_of_the_partners_program_is_waited_for(ordering: Middle, flag
 def test_an_answer_that_does_not_come_is_unknown_and_asked_for_without_writing_again(ordering: Middle):
     partners = ordering.partners(ordering.partner(ordering.settings["operations"]))
     asked = ("PACS", "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN))
-    answer = partners.call(*asked, 3)
+    answer = partners.call(*asked, 1)
     assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "AWAITED")
     found = partners.find_booking(*asked)
     assert found is not None
