@@ -8,8 +8,9 @@ from lxml import etree
 
 from gateway.mapping.errors import PayloadUnreadable
 from gateway.mapping.payload import read_xml
-from gateway.mapping.success import without_namespaces
 from gateway.styles.style import CODE, FUNCTION, PAYLOAD, TEXT, Asked, Place, Said, Style
+
+_outermost = etree.XPath("//*[local-name() = 'Msg'][not(ancestor::*[local-name() = 'Msg'])]")
 
 
 class EsbEntry(Style):
@@ -35,14 +36,14 @@ class EsbEntry(Style):
         return {FUNCTION: asked.function, PAYLOAD: etree.tostring(entry, encoding="unicode"), "": ""}
 
     def unwrap(self, parameters: Mapping[str, str]) -> Asked:
-        entry = without_namespaces(read_xml(parameters.get(PAYLOAD, "")))
+        entry = read_xml(parameters.get(PAYLOAD, ""))
         return Asked(
-            function=(parameters.get(FUNCTION, "").strip() or _text(entry, "MessageHeader/Fid")),
+            function=(parameters.get(FUNCTION, "").strip() or _text(entry, "MessageHeader", "Fid")),
             payload=_message(entry),
-            message_id=_text(entry, "MessageHeader/MsgID"),
-            sender=_text(entry, "MessageHeader/SourceSysCode"),
-            username=_text(entry, "AccessControl/UserName"),
-            password=_text(entry, "AccessControl/Password"),
+            message_id=_text(entry, "MessageHeader", "MsgID"),
+            sender=_text(entry, "MessageHeader", "SourceSysCode"),
+            username=_text(entry, "AccessControl", "UserName"),
+            password=_text(entry, "AccessControl", "Password"),
         )
 
     def enclose(self, asked: Asked, said: Said) -> dict[str, str]:
@@ -55,22 +56,24 @@ class EsbEntry(Style):
 
     def disclose(self, results: Mapping[str, str]) -> Said:
         answer, code = results.get(PAYLOAD, ""), results.get(CODE, "").strip()
-        payload = _message(without_namespaces(read_xml(answer))) if answer.strip() else ""
+        payload = _message(read_xml(answer)) if answer.strip() else ""
         return Said(payload, code, results.get(TEXT, ""))
 
 
-def _text(entry: etree._Element, path: str) -> str:
-    return (entry.findtext(path) or "").strip()
+def _text(entry: etree._Element, block: str, name: str) -> str:
+    return (entry.findtext(f"{{*}}{block}/{{*}}{name}") or "").strip()
 
 
 def _message(entry: etree._Element) -> str:
     """What stands in Msg, as text or as elements; an answer that is no ESBEntry is the message itself."""
-    messages = entry.findall(".//Msg") if entry.tag == "ESBEntry" else []
+    if etree.QName(entry).localname != "ESBEntry":
+        return str(etree.tostring(entry, encoding="unicode", with_tail=False))
+    messages = _outermost(entry)
     if len(messages) > 1:
         raise PayloadUnreadable("The ESBEntry holds several Msg, and nobody knows which counts.")
-    message = messages[0] if messages else None
-    if message is None:
-        return "" if entry.tag == "ESBEntry" else etree.tostring(entry, encoding="unicode", with_tail=False)
+    if not messages:
+        return ""
+    message = messages[0]
     if len(message):
         return "".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in message)
-    return message.text or ""
+    return str(message.text or "")

@@ -112,3 +112,10 @@ def test_a_large_report_comes_from_who_may_send_one(site_of: SiteOf):
     assert words(site.ask(large, client="PACS")) == ("-1", "SYS-413")
     assert words(site.ask(large, client="RIS")) == ("0", "")
     assert words(site.ask(sample(NEW).replace("<Purpose>", f"<Purpose>{picture * 3}"), client="RIS"))[1] == "SYS-413"
+
+
+def test_of_two_strings_nobody_knows_which_counts(site_of: SiteOf):
+    site = site_of(SET)
+    twice = in_string(sample("QueryRequisition")).replace("</HIPService>", "<PInput>x</PInput></HIPService>")
+    assert words(site.send(f"/facade/{SET}", twice)) == ("-1", "SYS-400")
+    assert words(site.send(f"/facade/{SET}", twice.replace("PInput", "Another")))[1] != "SYS-400"

@@ -149,6 +149,13 @@ def test_the_entry_of_a_bus_is_known_in_any_namespace(tmp_path):
     assert answer.is_yes
 
 
+def test_what_stands_in_the_entry_of_a_bus_as_elements_keeps_its_namespaces():
+    message = '<POOR xmlns="urn:hl7-org:v3"><Msg/></POOR>'
+    entry = f'<b:ESBEntry xmlns:b="http://bus.example.org"><b:MsgInfo><b:Msg>{message}</b:Msg></b:MsgInfo></b:ESBEntry>'
+    said = STYLES["esb-entry"].disclose({"payload": entry})
+    assert payload.read(said.payload, "xml").tag == "{urn:hl7-org:v3}POOR"
+
+
 def test_a_charge_that_was_sent_cannot_be_skipped_any_more(vendor, tmp_path):
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "skips.xsl").write_text(
