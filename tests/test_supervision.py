@@ -42,11 +42,11 @@ def supervised(*children: Child, **more: Callable[..., object]) -> Iterator[Supe
     finally:
         supervisor.stop()
         supervisor.hurry.set()
-        thread.join(20)
+        thread.join(60)
 
 
 def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -89,7 +89,7 @@ def test_a_later_stage_ends_after_an_earlier_one(tmp_path: Path):
     thread.start()
     until(lambda: len(list(tmp_path.glob("ends.*"))) == 2)
     supervisor.stop()
-    thread.join(20)
+    thread.join(60)
     assert notes.read_text() == "early\nlate\n"
 
 
@@ -103,7 +103,7 @@ def test_a_process_that_does_not_end_is_killed_when_told_twice(tmp_path: Path):
     thread.join(0.5)
     assert thread.is_alive()
     supervisor.stop()
-    thread.join(10)
+    thread.join(60)
     assert not Path(f"/proc/{pid}").exists()
 
 

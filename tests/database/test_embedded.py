@@ -182,12 +182,12 @@ def test_a_killed_database_is_running_again_within_seconds(fresh: EmbeddedDataba
     supervisor.start()
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 60
     while fresh.pid() in (None, killed) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert ask(fresh.start(), "SELECT count(*) FROM kept") == 0
     stop.set()
-    supervisor.join(10)
+    supervisor.join(60)
     assert not supervisor.is_alive()
     assert fresh.pid() not in (None, killed)
 

@@ -222,6 +222,6 @@ def delivering(
     finally:
         with suppress(RuntimeError):  # it has ended already
             box["loop"].call_soon_threadsafe(box["worker"].stop)
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
         assert failures == []

@@ -106,7 +106,7 @@ def test_an_order_to_drain_reaches_the_processes_of_that_node_alone_and_once(url
         with Session(database) as session:
             assert order_drain(session, "gw1") == 1
             session.commit()
-        assert first.wait(10)
+        assert first.wait(60)
         assert known(database) == [("gw1", "draining"), ("gw2", "running")]
         assert not other.wait(2.5)
     assert told == ["gw1"]
