@@ -364,6 +364,10 @@ def test_a_missing_schema_that_is_put_beside_the_wsdl_is_found_by_its_namespace(
 # --- What cannot be loaded --------------------------------------------------------------------------------------------
 
 REFUSED = {
+    "namespace_with_blanks.wsdl": "the namespace 'http://his service/ws' is no URI",
+    "entities_without_end.wsdl": "holds entities that grow without end",
+    "word.wsdl": "is a Word file, no WSDL",
+    "axis_greeting.wsdl": "is a web page, no WSDL",
     "page.wsdl": "is a web page, no WSDL",
     "wsdl_in_a_page.wsdl": "a web page in which a WSDL is shown",
     "login_page.wsdl": "the page of a login",
@@ -470,6 +474,11 @@ def test_the_items_of_an_encoded_array_and_the_members_of_a_repeated_choice_are_
     ]  # fmt: skip
     choice = describe(load(copied("broken_choice_that_repeats.wsdl", tmp_path / "b").wsdl))[0].operations[0]
     assert [field.name for field in choice.parameters] == ["code", "text"]
+
+
+def test_what_may_be_anything_is_described_as_any(tmp_path: Path):
+    fields = describe(load(copied("asmx_dataset_parameter.wsdl", tmp_path).wsdl))[0].operations[0].parameters
+    assert {field.name for parameter in fields for _, field in parameter.walk() if field.namespace is None} == {"any"}
 
 
 def test_a_one_way_operation_and_a_header_are_described(tmp_path: Path):

@@ -122,7 +122,7 @@ def _fields_of(body: Any) -> tuple[Field, ...]:
     tree = _Tree()
     if isinstance(body.type, xsd.ComplexType):
         return tree.children(body.type, 0)
-    return (tree.field(body.name, body, 0),)
+    return (tree.field(body, 0),)
 
 
 class _Tree:
@@ -137,7 +137,7 @@ class _Tree:
         array = kind._array_type
         if array is not None and array.array_type is not None:  # of SOAP encoding
             item: Any = xsd.Element("item", array.array_type, 0, "unbounded")  # type: ignore[no-untyped-call]
-            return (self.field("item", item, depth),)
+            return (self.field(item, depth),)
         try:
             elements = kind.elements
         except (AttributeError, RecursionError):  # zeep stumbles over impossible types, which no message needs
@@ -145,19 +145,19 @@ class _Tree:
         return tuple(self._fields(elements, depth))
 
     def _fields(self, elements: Any, depth: int) -> Iterator[Field]:
-        for name, element in elements:
+        for _, element in elements:
             if isinstance(element, Indicator):  # a choice or a sequence that repeats
                 for one in self._fields(element.elements, depth):
                     yield replace(one, required=False, repeats=True)
             else:
-                yield self.field(name, element, depth)
+                yield self.field(element, depth)
 
-    def field(self, name: str, element: Any, depth: int) -> Field:
+    def field(self, element: Any, depth: int) -> Field:
         self._left -= 1
         kind = getattr(element, "type", None)  # <s:element ref="s:schema"/> of a DataSet has none
         qname = getattr(element, "qname", None)
         return Field(
-            name=(qname.localname if qname is not None else None) or name or "any",
+            name=str(qname.localname) if qname is not None else "any",
             namespace=qname.namespace if qname is not None else None,
             type=_type_name(element),
             required=kind is not None and element.min_occurs != 0,
