@@ -259,7 +259,8 @@ def _parsed(text: str, location: str, repairs: list[str]) -> etree._Element:
             if better is None and "is not a valid URI" in message:
                 namespace = message.partition(": ")[2].rpartition(" is not")[0]
                 raise WsdlError(
-                    f"{location}, line {line}: the namespace {namespace} is no URI, which no XML tool reads: ask the partner to name it in another way."
+                    f"{location}, line {line}: the namespace {namespace} is no URI, which no XML tool "
+                    "reads: ask the partner to name it in another way."
                 ) from None
             if better is None and "amplification" in message:
                 raise WsdlError(f"{location} holds entities that grow without end; such a file is not read.") from None
