@@ -125,7 +125,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """The entry point of the installed command."""
+    """Do what the command line says, and end the process."""
     forgive_characters()
     sys.exit(run(sys.argv[1:]))
 

@@ -80,7 +80,7 @@ def _look_at_database(partner: Partner, settings: Settings) -> None:
     wrong = 0
     for finding in look(partner, settings.zone):
         wrong += not finding.is_good
-        say(f"{'ok   ' if finding.is_good else 'WRONG'} {finding.words}")
+        say(f"{('!' if finding.is_weak else '✓') if finding.is_good else '✗'} {finding.words}")
     if wrong:
         raise Failure(f"{partner.name}: {wrong} things are not as partner.toml says.")
 

@@ -4,10 +4,12 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from at_the_terminal import Command
 
+from gateway.__main__ import main
 from gateway.cli import clients, partners
 from gateway.cli.terminal import forgive_characters, one_line, say
 
@@ -90,6 +92,17 @@ def test_ctrl_c_is_no_mistake_of_ours(gateway: Command, monkeypatch: pytest.Monk
     said = gateway("client", "list")
     assert said.code == 130
     assert "Traceback" not in said.err
+
+
+def test_ctrl_c_while_the_command_is_loaded_ends_it_without_a_word(monkeypatch: pytest.MonkeyPatch):
+    class Loading(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "gateway.cli", Loading("gateway.cli"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
 
 
 def test_what_the_operating_system_refuses_is_one_line(gateway: Command, tmp_path: Path):

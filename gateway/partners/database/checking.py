@@ -24,6 +24,8 @@ class Finding:
 
     is_good: bool
     words: str
+    is_weak: bool = False
+    """It works, and could be safer."""
 
 
 def look(partner: Partner, zone: timezone) -> Iterator[Finding]:
@@ -57,7 +59,7 @@ def _table(visit: Visit, tables: Tables, access: DatabaseAccess, name: str) -> I
         yield Finding(False, f"{name} is kept by an engine without transactions: use InnoDB")
     key = access.message_id
     if key is not None and has_column(table, key) and not is_unique(visit.connection, table, key):
-        yield Finding(True, f"{name}.{key} is not unique by itself: make it so, or part of a unique key")
+        yield Finding(True, f"{name}.{key} is not unique by itself: make it so, or part of a unique key", is_weak=True)
 
 
 def _tables_of(poll: Poll) -> list[str]:
