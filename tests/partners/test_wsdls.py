@@ -290,6 +290,7 @@ def test_encoded_arrays_say_the_type_and_number_of_their_items(tmp_path: Path):
 
 TOLD = {
     "text_two_documents.wsdl": "behind the end",
+    "jaxws_abstract_element.wsdl": "took Search, which is abstract, as ByNumber, ByName",
     "text_gbk_says_latin1.wsdl": "read it as GB18030 (it says iso-8859-1",
     "text_misspelt_namespaces.wsdl": "took the namespace https://schemas.xmlsoap.org/wsdl/ as http://schemas",
     "broken_capitals_in_tags.wsdl": "took <ComplexType> as <complexType>",

@@ -58,6 +58,7 @@ def mend_together(parts: list[Part]) -> None:
                 _redefine(part, schema, link, files)
     _forget_unlinked(parts)
     _drop_doubles(parts)
+    _offer_substitutes(parts)
 
 
 # --- Of one file ------------------------------------------------------------------------------------------------------
@@ -407,6 +408,32 @@ def _adopt(element: etree._Element, namespace: str) -> None:
             value = one.get(attribute)
             if value and not value.startswith("{"):
                 one.set(attribute, full(namespace, value))
+
+
+def _offer_substitutes(parts: list[Part]) -> None:
+    """Where an abstract element is wanted, those that may stand for it are a choice: zeep knows no substitution."""
+    elements = {
+        full(schema.get("targetNamespace"), child.get("name", "")): (part, child)
+        for part in parts
+        for schema in part.schemas()
+        for child in schema.iterchildren(XS + "element")
+    }
+    members: dict[str, list[str]] = {}
+    for name, (_, element) in elements.items():
+        head = element.get("substitutionGroup")
+        if head in elements and elements[head][1].get("abstract") == "true" and element.get("abstract") != "true":
+            members.setdefault(head, []).append(name)
+    for part in parts:
+        for wanted in [one for one in part.root.iter(XS + "element") if one.get("ref") in members]:
+            head, parent = wanted.get("ref", ""), wanted.getparent()
+            if parent is None or parent.tag == XS + "all":
+                continue
+            counts = {key: value for key, value in wanted.attrib.items() if key in ("minOccurs", "maxOccurs")}
+            choice = etree.Element(XS + "choice", counts)
+            for member in members[head]:
+                etree.SubElement(choice, XS + "element", ref=member)
+            parent.replace(wanted, choice)
+            part.repairs.append(f"took {local(head)}, which is abstract, as {', '.join(map(local, members[head]))}")
 
 
 def _forget_unlinked(parts: list[Part]) -> None:
