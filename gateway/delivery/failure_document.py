@@ -108,13 +108,17 @@ CODES = {
         "the detail; the partner's program",
     ),
     "UNCLEAR": (
-        "The answer holds none of the values that mean yes, no or not now.",
+        "The answer holds none of the values that mean yes, no or not now, or a yes beside a no.",
         "`success` in partner.toml; the partner's program",
     ),
     "REFUSED": ("The partner said no, with a code that cannot stand in ours.", "its words, with the message"),
     "QUERY-NONE": (
         "The answer about money was lost, and this partner can neither be asked nor be sent it again.",
         "the partner's books; then `gateway money`",
+    ),
+    "QUERY-OTHER": (
+        "The partner was asked what became of money and told of other transactions only.",
+        "the partner's program: it must look for the number it is given",
     ),
     "INTERNAL": ("What follows from the answer could not be stored, or something unforeseen.", "the gateway's log"),
     "LOST": ("The process that was sending died.", "nothing: it is taken up again"),
@@ -151,6 +155,8 @@ def page() -> str:
             *(f"| `{code}` | {happened} | {where} |" for code, (happened, where) in CODES.items()),
             "",
             "## HTTP answers without a SOAP message",
+            "A SOAP answer under any of these is UNKNOWN with its code: whoever wrote it has seen the request.",
+            "",
             "| HTTP status | outcome |",
             "| --- | --- |",
             *_statuses(),

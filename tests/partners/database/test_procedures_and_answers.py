@@ -124,7 +124,7 @@ def test_the_answer_of_the_partners_program_is_waited_for(ordering: Middle, flag
 def test_an_answer_that_does_not_come_is_unknown_and_asked_for_without_writing_again(ordering: Middle):
     partners = ordering.partners(ordering.partner(ordering.settings["operations"]))
     asked = ("PACS", "ChargeItem", sample("ChargeItem"), Stamp("GW-1", ORIGIN))
-    answer = partners.call(*asked, 1)
+    answer = partners.call(*asked, 2)
     assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "AWAITED")
     found = partners.find_booking(*asked)
     assert found is not None
@@ -133,7 +133,7 @@ def test_an_answer_that_does_not_come_is_unknown_and_asked_for_without_writing_a
     found = partners.find_booking(*asked)
     assert found is not None
     assert found.is_yes
-    assert partners.call(*asked, 3).is_yes
+    assert partners.call(*asked, 8).is_yes
     assert ordering.rows("SELECT COUNT(*) FROM ORDERS") == [(1,)]
 
 
