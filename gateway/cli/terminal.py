@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 from lxml import etree
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.syntax import Syntax
 from rich.table import Table
@@ -74,11 +75,33 @@ def note(text: str) -> None:
 
 
 def show(table: Table) -> None:
-    """A table as wide as the terminal; as wide as its contents when it goes into a file or a pipe."""
+    """A table as wide as the terminal, or as its contents when it goes into a file or a pipe.
+
+    On a terminal so narrow that words would be broken, each row is shown by itself.
+    """
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         console.width = 400
-    console.print(table)
+        console.print(table)
+        return
+    for column in table.columns:
+        column.no_wrap = not any(" " in str(part) for part in (column.header, *column.cells))
+    if Measurement.get(console, console.options.update(max_width=400), table).minimum <= console.width:
+        console.print(table)
+        return
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        console.print(_by_itself(table, row), "")
+
+
+def _by_itself(table: Table, row: tuple[RenderableType, ...]) -> Table:
+    """One row as lines of heading and value; what is empty is left out."""
+    lines = Table.grid(padding=(0, 2, 0, 0))
+    lines.add_column(style="bold", no_wrap=True)
+    lines.add_column(overflow="fold")
+    for column, value in zip(table.columns, row, strict=True):
+        if value != "":
+            lines.add_row(column.header, value)
+    return lines
 
 
 def plain_table(*columns: str) -> Table:

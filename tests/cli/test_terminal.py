@@ -1,6 +1,7 @@
 """Whatever is typed wrong, the answer is one line that says what to do."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from at_the_terminal import Command
 
 from gateway.__main__ import main
 from gateway.cli import clients, partners
-from gateway.cli.terminal import forgive_characters, one_line, say
+from gateway.cli.terminal import forgive_characters, one_line, plain_table, say, show
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,28 @@ def test_a_terminal_in_gbk_shows_what_it_can(monkeypatch: pytest.MonkeyPatch):
     say("✓ 王𠮷")
     say("✗ 检查")
     assert written.getvalue().decode("gbk") == "ok 王\\U00020bb7\nNO 检查\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"), [(50, ["ID            GW-1", "PARTNER       reference-lab"]), (64, ["ID    PARTNER"])]
+)
+def test_no_table_breaks_words_however_narrow_the_terminal(
+    columns: int, lines: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", written := Terminal())
+    for name, value in (("COLUMNS", str(columns)), ("TERM", "xterm"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    table = plain_table("ID", "PARTNER", "OPERATION", "LAST", "NEXT ATTEMPT")
+    table.add_row("GW-1", "reference-lab", "SubmitRequisition", "UNMAPPED", "2026-11-28 20:49:36")
+    table.add_row("GW-2", "pharmacy", "ReportStatus", "", "")
+    show(table)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue())
+    for wanted in (*lines, "SubmitRequisition", "reference-lab"):
+        assert wanted in shown
 
 
 def test_it_tells_its_version(gateway: Command):
