@@ -24,6 +24,8 @@ def _empty(engine: Engine, _queue: None, monkeypatch: pytest.MonkeyPatch) -> Non
     with engine.begin() as connection:
         for table in (
             "alert",
+            "waiting_for_code",
+            "unmapped_code",
             "partner_hold",
             "delivery_attempt",
             "delivery",
