@@ -1,6 +1,7 @@
 """The shape of the house: who may know whom. A part knows those in its list and nobody else."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -196,3 +197,9 @@ def test_the_settings_are_read_where_processes_begin():
         if name == "gateway.config.load_settings" and part not in ("cli", "demo")
     ]
     assert wrong == []
+
+
+def test_no_two_modules_of_tests_have_the_same_name():
+    """pytest would collect only one of them."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, many in names.items() if many > 1] == []
