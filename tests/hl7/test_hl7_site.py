@@ -424,10 +424,13 @@ def test_a_slow_sender_holds_up_nobody(hospital: Hospital):
 
 
 def test_messages_of_hl7_are_counted(hospital: Hospital):
+    assert hospital.said("ORDERS", order("N1", "H80")).code == "AA"
     until(lambda: b'gateway_requests_total{code="0",operation="SubmitRequisition"}' in hospital.page("/metrics"))
 
 
 def test_nothing_of_a_patient_stands_in_the_log(hospital: Hospital):
+    assert hospital.said("ORDERS", order("N2", "H81", name=RARE)).code == "AA"
+    assert hospital.said("ORDERS", order("", "H82")).code == "AE"
     log = hospital.log.read_text()
     assert "王小明" not in log
     assert RARE not in log
