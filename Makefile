@@ -14,10 +14,10 @@ demo: $(VENV)/ready   ## start the gateway with simulated partners and play the 
 	$(BIN)/gateway demo $(ARGS)
 
 test: $(VENV)/ready   ## every test, on the embedded PostgreSQL or GATEWAY_TEST_DATABASE_URL
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/ready   ## the long forms: more seeds, more mutations
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "long or not long" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "long or not long" $(ARGS)
 
 chaos: $(VENV)/ready   ## kill processes at random under load, and count what was lost, doubled or overtaken
 	$(BIN)/python -m tests.chaos $(ARGS)
