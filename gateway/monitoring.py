@@ -87,66 +87,51 @@ class Metrics:
         if folder is not None:  # prometheus_client decides when it is imported, which may have been too early
             os.environ[FOLDER] = str(folder)
             values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
-        requests = Counter(
-            "gateway_requests",
-            "SOAP messages answered, by operation and result code",
-            ("operation", "code"),
-            registry=self._registry,
+        self._count = self._counter(
+            "gateway_requests", "SOAP messages answered, by operation and result code", "operation", "code"
         )
-        seconds = Histogram(
-            "gateway_request_seconds",
-            "Seconds from a message's arrival to its answer",
-            ("operation",),
-            buckets=BUCKETS,
-            registry=self._registry,
+        self._time = self._histogram(
+            "gateway_request_seconds", "Seconds from a message's arrival to its answer", "operation"
         )
-        repairs = Counter(
+        self._count_repair = self._counter(
             "gateway_messages_mended",
             "Messages that were mended instead of refused, by kind of mistake and client",
-            ("repair", "client"),
-            registry=self._registry,
+            *("repair", "client"),
         )
-        self._count_repair = cache(repairs.labels)
         self._in_progress = Gauge(
             "gateway_requests_in_progress",
             "SOAP messages being worked on",
             multiprocess_mode="livesum",
             registry=self._registry,
         )
-        self._count = cache(requests.labels)
-        self._time = cache(seconds.labels)
-        deliveries = Counter(
+        self._count_delivery = self._counter(
             "gateway_deliveries",
             "Attempts to deliver, by partner, operation and outcome",
-            ("partner", "operation", "outcome"),
-            registry=self._registry,
+            *("partner", "operation", "outcome"),
         )
-        delivery_seconds = Histogram(
+        self._time_delivery = self._histogram(
             "gateway_delivery_seconds",
             "Seconds of an attempt to deliver, from its beginning to the partner's answer",
-            ("partner",),
-            buckets=BUCKETS,
-            registry=self._registry,
+            "partner",
         )
-        self._count_delivery = cache(deliveries.labels)
-        self._time_delivery = cache(delivery_seconds.labels)
-        polled = Counter(
+        self._count_row = self._counter(
             "gateway_poll_rows",
             "Rows of partners' tables that were read, by what became of them",
-            ("partner", "poll", "outcome"),
-            registry=self._registry,
+            *("partner", "poll", "outcome"),
         )
-        poll_failures = Counter(
-            "gateway_poll_failures",
-            "Looks at a partner's table that failed",
-            ("partner", "poll"),
-            registry=self._registry,
+        self._count_poll_failure = self._counter(
+            "gateway_poll_failures", "Looks at a partner's table that failed", "partner", "poll"
         )
-        self._count_row = cache(polled.labels)
-        self._count_poll_failure = cache(poll_failures.labels)
         self._outside = CollectorRegistry(auto_describe=False)
         if find is not None:
             self._outside.register(_Found(find))
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Callable[..., Counter]:
+        """One counter for each value of the labels, found once."""
+        return cache(Counter(name, meaning, labels, registry=self._registry).labels)
+
+    def _histogram(self, name: str, meaning: str, *labels: str) -> Callable[..., Histogram]:
+        return cache(Histogram(name, meaning, labels, buckets=BUCKETS, registry=self._registry).labels)
 
     def begin(self) -> float:
         """A message has come; the answer is what `end` wants to know of it."""
